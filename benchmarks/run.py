@@ -1,0 +1,33 @@
+"""Measure the claims: ``python benchmarks/run.py --only features``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks.claim import save
+
+PARTS = ("features", "serving")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=PARTS)
+    chosen = parser.parse_args().only
+    failed = False
+    for part in (chosen,) if chosen else PARTS:
+        claims = importlib.import_module(f"benchmarks.{part}").measure()
+        save(part, claims)
+        for one in claims:
+            mark = "holds" if one.holds else "FAILS"
+            print(f"{mark}  {one.ratio:>8.1f}x (target {one.target:g})  {one.claim}")
+            failed |= not one.holds
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

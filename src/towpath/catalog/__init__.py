@@ -1,0 +1,1 @@
+"""The one metadata database: definitions, events, table versions, intervals, runs."""

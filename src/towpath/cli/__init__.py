@@ -1,0 +1,1 @@
+"""The command line: nouns first, one module a noun; late imports keep its start fast."""

@@ -1,0 +1,88 @@
+"""``towpath plan`` and ``towpath apply``: from files to registered definitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from towpath.cli.output import console, json_option, open_workspace, print_json
+
+if TYPE_CHECKING:
+    from towpath.project.plan import Plan
+
+SIGNS = {"add": "[green]+[/]", "change": "[yellow]~[/]", "remove": "[red]-[/]"}
+CHANGES_FOUND = 2
+
+
+@click.command()
+@json_option
+@click.option("--exit-code", is_flag=True, help="Exit with 2 when there are changes.")
+def plan(*, as_json: bool, exit_code: bool) -> None:
+    r"""Show what applying the project would change, and what is downstream of it.
+
+    \b
+    Examples:
+      towpath plan
+      towpath plan --json
+    """
+    from towpath.project.plan import plan_project
+
+    with open_workspace() as workspace:
+        found = plan_project(workspace.project, workspace.catalog)
+    if as_json:
+        print_json(found)
+    else:
+        _print_plan(found)
+    if exit_code and found.changes:
+        raise click.exceptions.Exit(CHANGES_FOUND)
+
+
+@click.command()
+@json_option
+@click.argument("plan_id", required=False)
+def apply(*, as_json: bool, plan_id: str | None) -> None:
+    r"""Register the project's definitions, all or none.
+
+    Give the id that ``towpath plan`` printed to apply exactly that plan.
+
+    \b
+    Examples:
+      towpath apply
+      towpath apply 1f0c2a9b5d3e4f60
+    """
+    from towpath.core.errors import Conflict
+    from towpath.project.plan import apply_plan, plan_project
+
+    with open_workspace() as workspace:
+        found = plan_project(workspace.project, workspace.catalog)
+        if plan_id and plan_id != found.id:
+            message = f"The plan {plan_id!r} is out of date."
+            raise Conflict(message, hint="Look at the new plan: towpath plan")
+        apply_plan(
+            workspace.project,
+            workspace.catalog,
+            found,
+            actor=workspace.actor,
+            clock=workspace.clock,
+        )
+    if as_json:
+        print_json(found)
+        return
+    _print_plan(found)
+    if found.changes:
+        console().print("Applied.")
+
+
+def _print_plan(found: Plan) -> None:
+    """List the changes, one a line."""
+    out = console()
+    for change in found.changes:
+        line = f"{SIGNS[change.action]} {change.kind} [bold]{change.name}[/]  {change.where}"
+        out.print(line)
+        if change.affects:
+            out.print(f"    affects {', '.join(change.affects)}")
+    if not found.changes:
+        out.print("The project is registered as it is written.")
+    else:
+        out.print(f"{len(found.changes)} changes, plan {found.id}")

@@ -1,0 +1,1 @@
+"""What every layer shares: records, errors, times, findings. Standard library and msgspec only."""

@@ -1,0 +1,112 @@
+"""The one record base: the same class is Python API, YAML, HTTP body, event and JSON Schema."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+FINGERPRINT_LENGTH = 16
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of every definition and message: frozen, strict, comparable, JSON-ready.
+
+    Example:
+        >>> class Point(Record, frozen=True):
+        ...     x: int
+        ...     y: int = 0
+        >>> Point(1).replace(y=2)
+        Point(x=1, y=2)
+    """
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some fields changed; the record itself never changes."""
+        return msgspec.structs.replace(self, **changes)
+
+
+def _encode_function(value: object) -> object:
+    """Stand in for a Python function by its name and the hash of its source."""
+    if not callable(value):
+        message = f"{type(value).__name__} has no JSON form"
+        raise NotImplementedError(message)
+    return {"function": getattr(value, "__qualname__", repr(value)), "source": source_hash(value)}
+
+
+def source_hash(function: Callable[..., object]) -> str:
+    """Hash the source text of a function: two equal texts hash alike.
+
+    Example:
+        >>> import textwrap
+        >>> source_hash(textwrap.dedent) == source_hash(textwrap.dedent)
+        True
+    """
+    text = inspect.getsource(function)
+    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_LENGTH]
+
+
+def to_json(value: object) -> bytes:
+    """Encode a record (or builtin) as JSON with fields in a fixed order.
+
+    Example:
+        >>> to_json({"b": 1, "a": 2})
+        b'{"a":2,"b":1}'
+    """
+    return msgspec.json.encode(value, enc_hook=_encode_function, order="deterministic")
+
+
+def to_builtins(value: object) -> object:
+    """Turn a record into plain dicts, lists, strings and numbers.
+
+    Example:
+        >>> class Point(Record, frozen=True):
+        ...     x: int
+        >>> to_builtins(Point(1))
+        {'x': 1}
+    """
+    return msgspec.to_builtins(value, enc_hook=_encode_function)
+
+
+def from_json(data: bytes | str, kind: type[T]) -> T:
+    """Decode JSON strictly into ``kind``.
+
+    Raises:
+        msgspec.ValidationError: the data does not fit; its text names the path.
+
+    Example:
+        >>> class Point(Record, frozen=True):
+        ...     x: int
+        >>> from_json('{"x": 1}', Point)
+        Point(x=1)
+    """
+    return msgspec.json.decode(data, type=kind)
+
+
+def from_builtins(value: object, kind: type[T]) -> T:
+    """Convert plain dicts and lists strictly into ``kind``.
+
+    Raises:
+        msgspec.ValidationError: the value does not fit; its text names the path.
+
+    Example:
+        >>> from_builtins([1, 2], tuple[int, ...])
+        (1, 2)
+    """
+    return cast("T", msgspec.convert(value, type=kind))
+
+
+def fingerprint(value: object) -> str:
+    """Hash the content of a record: the version of a definition.
+
+    Example:
+        >>> fingerprint({"a": 1}) == fingerprint({"a": 1})
+        True
+    """
+    return hashlib.sha256(to_json(value)).hexdigest()[:FINGERPRINT_LENGTH]

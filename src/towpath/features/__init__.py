@@ -1,0 +1,1 @@
+"""Feature views and sets: one definition for training, batch scoring and serving."""

@@ -1,0 +1,195 @@
+"""The engine in this process: sort by key and time, then one sweep a feature, on threads."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from towpath.features.arrays import (
+    ARROW_TYPES,
+    Int64Array,
+    MaskArray,
+    dtype_of,
+    to_arrow,
+    to_bits,
+    to_codes,
+    without_nan,
+)
+from towpath.features.compile import CompiledView, compile_view
+from towpath.features.engines import SEQUENCE, TIME
+from towpath.features.engines.kernel import LATEST, sweep_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from towpath.features.view import FeatureView
+
+    Result = pa.Array[Any] | pa.ChunkedArray[Any]
+
+Events = tuple[Int64Array, Int64Array, MaskArray]
+TASKS_PER_WORKER = 4
+
+
+class EmbeddedEngine:
+    """Computes features with the compiled kernel; see ``Engine`` for what it promises.
+
+    Threads live only as long as one call, so a fork at any other moment is safe.
+
+    Args:
+        workers: threads to use; by default one for each processor.
+
+    Example:
+        >>> from towpath.features.view import FeatureView, Latest
+        >>> view = FeatureView("car", "trips", ("car",), (Latest("km"),))
+        >>> events = pa.table({"car": ["a"], "km": [7], "_t": [10], "_seq": [0]})
+        >>> labels = pa.table({"car": ["a", "a"], "_t": [9, 10]})
+        >>> EmbeddedEngine().compute(view, events, labels)["km"].to_pylist()
+        [None, 7]
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or len(os.sched_getaffinity(0))
+
+    def compute(self, view: FeatureView, events: pa.Table, labels: pa.Table) -> pa.Table:
+        """Return the view's features, row by row as the labels."""
+        used = {one.column for one in view.features if one.column}
+        plan = compile_view(view, {name: dtype_of(events[name].type) for name in used})
+        events = events.filter(pc.is_valid(events[TIME]))
+        event_codes, label_codes = key_codes(events, labels, view.keys)
+        order = event_order(event_codes, events[TIME].to_numpy(), events[SEQUENCE].to_numpy())
+        order = order[np.searchsorted(event_codes[order], 0) :]
+        label_times = labels[TIME].to_numpy()
+        label_order = np.lexsort((label_times, label_codes))
+        sorted_codes = label_codes[label_order]
+        groups = _groups(event_codes[order], sorted_codes)
+        out, present = self._sweep(
+            plan, _gather(plan, events, order), label_times[label_order], groups
+        )
+        back = np.empty(label_order.size, dtype=np.int64)
+        back[label_order] = np.arange(label_order.size)
+        return pa.table(
+            {
+                name: _column(
+                    plan, number, events, order, (out[number][back], present[number][back])
+                )
+                for number, name in enumerate(plan.names)
+            }
+        )
+
+    def _sweep(
+        self, plan: CompiledView, events: Events, at: Int64Array, groups: Int64Array
+    ) -> tuple[Int64Array, MaskArray]:
+        """Fill the results of all features, cut into tasks of about equal work."""
+        out = np.zeros((len(plan.names), at.size), dtype=np.int64)
+        present = np.zeros((len(plan.names), at.size), dtype=np.uint8)
+        parts = _cut(groups, self._workers * TASKS_PER_WORKER)
+        with ThreadPoolExecutor(self._workers) as pool:
+            tasks = [
+                pool.submit(
+                    sweep_groups,
+                    events,
+                    at,
+                    plan.specs[number],
+                    (out[number], present[number]),
+                    part,
+                )
+                for part in parts
+                for number in range(len(plan.names))
+            ]
+            for task in tasks:
+                task.result()
+        return out, present
+
+
+def key_codes(
+    events: pa.Table, labels: pa.Table, keys: Sequence[str]
+) -> tuple[Int64Array, Int64Array]:
+    """Number the keys of both tables alike; a key with a null is -1.
+
+    Example:
+        >>> a, b = pa.table({"k": ["x", "y"]}), pa.table({"k": ["y", None]})
+        >>> [codes.tolist() for codes in key_codes(a, b, ["k"])]
+        [[0, 1], [1, -1]]
+    """
+    codes = np.zeros(events.num_rows + labels.num_rows, dtype=np.int64)
+    for key in keys:
+        kind = labels[key].type
+        both = pa.chunked_array([*events[key].cast(kind).chunks, *labels[key].chunks], kind)
+        found, distinct = to_codes(both)
+        part = found.fill_null(-1).to_numpy()
+        absent = (part < 0) | (codes < 0)
+        codes = codes * max(len(distinct), 1) + part
+        if len(keys) > 1:
+            codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+        codes[absent] = -1
+    return codes[: events.num_rows], codes[events.num_rows :]
+
+
+def event_order(codes: Int64Array, times: Int64Array, sequence: Int64Array) -> Int64Array:
+    """Return the order by (key, time, sequence), sorting only by what is not yet in order.
+
+    Example:
+        >>> event_order(np.array([1, 0, 1]), np.array([5, 5, 4]), np.array([0, 1, 2])).tolist()
+        [1, 2, 0]
+    """
+    arrived = bool(np.all(sequence[1:] >= sequence[:-1]))
+    by_time = np.argsort(times, kind="stable") if arrived else np.lexsort((sequence, times))
+    ordered = codes[by_time]
+    if ordered.size and ordered.max() < np.iinfo(np.int16).max:
+        ordered = ordered.astype(np.int16)
+    return by_time[np.argsort(ordered, kind="stable")].astype(np.int64)
+
+
+def _gather(plan: CompiledView, events: pa.Table, order: Int64Array) -> Events:
+    """Return times, values and presence of the events in order."""
+    bits = np.empty((len(plan.columns), order.size), dtype=np.int64)
+    valid = np.empty((len(plan.columns), order.size), dtype=np.uint8)
+    for number, (name, dtype) in enumerate(zip(plan.columns, plan.dtypes, strict=True)):
+        values, present, _ = to_bits(events[name], dtype)
+        bits[number], valid[number] = values[order], present[order]
+    return events[TIME].to_numpy()[order], bits, valid
+
+
+def _groups(event_codes: Int64Array, label_codes: Int64Array) -> Int64Array:
+    """Return for each key of the labels the bounds of its events and of its labels."""
+    starts = np.flatnonzero(np.diff(label_codes, prepend=-2))
+    keys = label_codes[starts]
+    groups = np.empty((starts.size, 4), dtype=np.int64)
+    groups[:, 0] = np.searchsorted(event_codes, keys, side="left")
+    groups[:, 1] = np.searchsorted(event_codes, keys, side="right")
+    groups[:, 2] = starts
+    groups[:, 3] = np.append(starts[1:], label_codes.size)
+    return groups
+
+
+def _cut(groups: Int64Array, parts: int) -> list[Int64Array]:
+    """Cut the groups into at most ``parts`` runs of about equal work."""
+    if not groups.size:
+        return []
+    work = np.cumsum(groups[:, 1] - groups[:, 0] + groups[:, 3] - groups[:, 2])
+    edges = np.searchsorted(work, np.linspace(0, work[-1], parts + 1)[1:-1])
+    return [part for part in np.split(groups, np.unique(edges)) if part.size]
+
+
+def _column(
+    plan: CompiledView,
+    number: int,
+    events: pa.Table,
+    order: Int64Array,
+    result: tuple[Int64Array, MaskArray],
+) -> Result:
+    """Turn one feature's results into an Arrow column."""
+    out, present = result
+    spec, dtype = plan.specs[number], plan.results[number]
+    if spec[0] == LATEST:
+        rows = order[np.where(present, out, 0)] if order.size else out
+        name = plan.columns[spec[1]]
+        taken = events[name].take(pa.array(rows, mask=present == 0))
+        return without_nan(taken) if dtype == "float64" else taken.cast(ARROW_TYPES[dtype])
+    return to_arrow(out.view(np.float64) if dtype == "float64" else out, present, dtype)

@@ -1,0 +1,168 @@
+"""Verify: recompute the features of logged predictions from the lake, and compare."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from towpath.core.record import Record
+from towpath.features.arrays import ARROW_TYPES, micros_of, to_values
+from towpath.features.engines import SEQUENCE
+from towpath.features.engines.embedded import key_codes
+from towpath.features.feature_set import feature_schema
+from towpath.features.online.codec import coerce
+from towpath.features.spine import latest_rows, spine_columns
+from towpath.features.training import training_set
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from towpath.features.arrays import Column
+    from towpath.features.engines import Engine
+    from towpath.features.feature_set import FeatureSet
+    from towpath.features.view import FeatureView
+    from towpath.lake.dataset import Dataset
+    from towpath.lake.lake import Lake
+
+# Derived floats may differ in the last bits, as NumPy's vectorised functions round otherwise on
+# one row than on many. Everything else is compared bit for bit.
+DERIVED_TOLERANCE = 1e-12
+SHOWN = 20
+
+
+class Mismatch(Record, frozen=True):
+    """One value that differs.
+
+    Args:
+        key: the prediction's key, as logged.
+        feature: the feature's name.
+        logged: the value that the model read.
+        recomputed: the value in the lake.
+    """
+
+    key: str
+    feature: str
+    logged: str
+    recomputed: str
+
+
+class VerifyReport(Record, frozen=True):
+    """What the comparison found.
+
+    Args:
+        checked: predictions that were compared.
+        values: values that were compared.
+        mismatches: values that differ.
+        skipped: predictions whose key the spine does not have.
+        by_feature: mismatches by feature, of those that have any.
+        first: the first of them.
+    """
+
+    checked: int
+    values: int
+    mismatches: int
+    skipped: int = 0
+    by_feature: dict[str, int] = msgspec.field(default_factory=dict)
+    first: tuple[Mismatch, ...] = ()
+
+
+def verify(
+    lake: Lake,
+    feature_set: FeatureSet,
+    views: Mapping[str, FeatureView],
+    engine: Engine,
+    *,
+    predictions: pa.Table,
+) -> VerifyReport:
+    """Recompute logged features at their prediction times and compare every value.
+
+    Args:
+        lake: holds the spine and the views' sources.
+        feature_set: what the model read.
+        views: the views it names.
+        engine: computes the training side.
+        predictions: columns ``key`` (JSON object), ``at`` (timestamp) and ``features`` (JSON
+            object of name and value), as in the dataset ``predictions``.
+
+    Raises:
+        Invalid: a logged key does not fit the spine's.
+    """
+    dataset = lake.datasets[feature_set.spine]
+    known, rows = _spine_rows(lake, dataset, predictions)
+    rows = _at(rows, feature_set.at, predictions["at"].filter(pa.array(known)))
+    table = training_set(lake, feature_set, views, spine=rows, engine=engine)
+    logged = predictions.filter(pa.array(known))
+    features = _objects(logged["features"])
+    keys = [str(key) for key in logged["key"].to_pylist()]
+    schema = feature_schema(feature_set, views, lake.datasets)
+    derived = {one.name for one in feature_set.derived if one.dtype == "float64"}
+    found: list[Mismatch] = []
+    for name in schema:
+        tolerance = DERIVED_TOLERANCE if name in derived else 0.0
+        for key, given, wanted in zip(keys, features, to_values(table[name]), strict=True):
+            if not _same(given.get(name), wanted, tolerance):
+                found.append(Mismatch(key, name, repr(given.get(name)), repr(wanted)))
+    names = [one.feature for one in found]
+    return VerifyReport(
+        checked=rows.num_rows,
+        values=rows.num_rows * len(schema),
+        mismatches=len(found),
+        skipped=len(known) - rows.num_rows,
+        by_feature={name: names.count(name) for name in dict.fromkeys(names)},
+        first=tuple(found[:SHOWN]),
+    )
+
+
+def _spine_rows(lake: Lake, dataset: Dataset, predictions: pa.Table) -> tuple[list[bool], pa.Table]:
+    """Return which predictions have a row in the spine, and those rows in their order."""
+    stored = lake[dataset.name].scan([*spine_columns(dataset), SEQUENCE])
+    stored = latest_rows(stored, dataset)
+    keys = _objects(predictions["key"])
+    given = pa.table({name: _key_part(keys, dataset, name) for name in dataset.key})
+    codes, wanted = key_codes(stored, given, dataset.key)
+    order = np.argsort(codes, kind="stable")
+    places = np.searchsorted(codes[order], wanted)
+    inside = places < codes.size
+    known = inside.copy()
+    known[inside] = (codes[order][places[inside]] == wanted[inside]) & (wanted[inside] >= 0)
+    return known.tolist(), stored.take(order[places[known]])
+
+
+def _objects(texts: Column) -> list[dict[str, object]]:
+    """Read a column of JSON objects."""
+    return [json.loads(str(text)) for text in texts.to_pylist()]
+
+
+def _key_part(
+    keys: list[dict[str, object]], dataset: Dataset, name: str
+) -> pa.Array[pa.Scalar[pa.DataType]]:
+    """Read one part of the logged keys as its column's type; one that was not given is null."""
+    dtype = dataset.column(name).dtype
+    values = [coerce(key.get(name), dtype, name) for key in keys]
+    kind = ARROW_TYPES[dtype]
+    return (
+        pa.array(values, pa.int64()).cast(kind) if dtype == "timestamp" else pa.array(values, kind)
+    )
+
+
+def _at(rows: pa.Table, name: str, at: Column) -> pa.Table:
+    """Give rows the times at which they were predicted."""
+    times = micros_of(at).cast(ARROW_TYPES["timestamp"])
+    return rows.set_column(rows.column_names.index(name), name, times)
+
+
+def _same(logged: object, recomputed: object, tolerance: float) -> bool:
+    """Compare two values; with a tolerance, relative to the greater of two floats."""
+    if isinstance(logged, str) and isinstance(recomputed, float):
+        logged = float(logged)  # JSON has no infinity, so the log writes it as text.
+    if logged == recomputed:
+        return True
+    both = (logged, recomputed)
+    if not tolerance or not all(isinstance(one, int | float) for one in both):
+        return False
+    return math.isclose(float(logged), float(recomputed), rel_tol=tolerance)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Data that keeps its contract: datasets, ingestion and versioned tables."""

@@ -1,0 +1,29 @@
+"""Datasets of the platform itself: every lake knows them, no project defines them."""
+
+from __future__ import annotations
+
+from towpath.lake.dataset import Column, Dataset
+
+PREDICTIONS = Dataset(
+    name="predictions",
+    columns=(
+        Column("id", "string", doc="identifies the prediction"),
+        Column("endpoint", "string"),
+        Column("arm", "string", doc="alias that answered, such as champion"),
+        Column("model", "string"),
+        Column("version", "string", doc="version of the model"),
+        Column("key", "string", doc="JSON object of the key asked for"),
+        Column("at", "timestamp", doc="time that the features are as of"),
+        Column("logged_at", "timestamp", doc="time of the answer"),
+        Column("features", "string", doc="JSON object of the features by name"),
+        Column("probability", "float64", minimum=0.0, maximum=1.0),
+        Column("decision", "bool"),
+    ),
+    key=("id",),
+    event_time="at",
+    owner="towpath",
+    description="One answer of an endpoint, with the features that it was given.",
+    tags=("system",),
+)
+
+SYSTEM_DATASETS: dict[str, Dataset] = {PREDICTIONS.name: PREDICTIONS}

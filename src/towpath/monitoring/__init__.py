@@ -1,0 +1,1 @@
+"""Monitoring: performance as labels arrive, drift against history, one page to read."""

@@ -1,0 +1,146 @@
+"""The difference between what the project says and what is registered, and its application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from towpath.catalog.definitions import Definition, active, register
+from towpath.core.errors import Conflict
+from towpath.core.record import Record, fingerprint, to_json
+from towpath.project.check import check_project, dependents
+from towpath.project.load import FOLDERS, Project, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from towpath.catalog.database import Database
+    from towpath.core.clock import Clock
+
+Action = Literal["add", "change", "remove"]
+
+
+class Change(Record, frozen=True):
+    """One difference.
+
+    Args:
+        action: what applying would do.
+        kind: kind of the definition, such as ``feature_view``.
+        name: its name.
+        where: file and line, empty for a removal.
+        before: registered version, empty if there is none.
+        after: new version, empty for a removal.
+        affects: definitions downstream of it, such as ``model/delay``.
+    """
+
+    action: Action
+    kind: str
+    name: str
+    where: str = ""
+    before: str = ""
+    after: str = ""
+    affects: tuple[str, ...] = ()
+
+
+class Plan(Record, frozen=True):
+    """All differences, and the state of the catalogue they were computed against.
+
+    Args:
+        id: changes when the project or the registered state changes.
+        changes: the differences, in the order of application.
+    """
+
+    id: str
+    changes: tuple[Change, ...]
+
+
+def plan_project(project: Project, db: Database) -> Plan:
+    """Compare the project with the registered state.
+
+    Raises:
+        Invalid: the definitions do not fit each other.
+    """
+    check_project(project)
+    registered = {(one.kind, one.name): one.version for one in active(db)}
+    wanted = {
+        (kind, name_of(record)): fingerprint(record) for kind, record in project.definitions()
+    }
+    changes = [
+        _change(project, key, before=registered.get(key, ""), after=after)
+        for key, after in wanted.items()
+        if registered.get(key) != after
+    ]
+    changes += [
+        _change(project, key, before=before, after="")
+        for key, before in registered.items()
+        if key not in wanted
+    ]
+    state = sorted([*key, version] for key, version in registered.items())
+    return Plan(fingerprint([state, changes]), tuple(changes))
+
+
+def apply_plan(project: Project, db: Database, plan: Plan, *, actor: str, clock: Clock) -> None:
+    """Register every change of the plan, all or none.
+
+    Raises:
+        Conflict: the project or the registered state moved since the plan was made.
+    """
+    if plan_project(project, db).id != plan.id:
+        message = f"The plan {plan.id} is out of date: the project or the catalogue moved."
+        raise Conflict(message, hint="Look at the new plan: towpath plan")
+    bodies = {(kind, name_of(record)): record for kind, record in project.definitions()}
+    now = clock.now()
+    register(
+        db,
+        [
+            Definition(
+                kind=change.kind,
+                name=change.name,
+                version=change.after,
+                body=to_json(bodies[change.kind, change.name]).decode(),
+                applied_at=now,
+                actor=actor,
+            )
+            for change in plan.changes
+            if change.action != "remove"
+        ],
+        removed=[(one.kind, one.name) for one in plan.changes if one.action == "remove"],
+    )
+
+
+def require_applied(project: Project, db: Database, folders: Sequence[str] = FOLDERS) -> None:
+    """Refuse to work from definitions that differ from the registered ones.
+
+    Args:
+        project: the definitions as they are written.
+        db: the catalogue.
+        folders: whose definitions are looked at; all unless given.
+
+    Raises:
+        Conflict: the project has changes that were not applied.
+    """
+    registered = {(one.kind, one.name): one.version for one in active(db)}
+    for kind, record in project.definitions(folders):
+        name = name_of(record)
+        if registered.get((kind, name)) != fingerprint(record):
+            message = f"The {kind} {name!r} is not registered as it is written."
+            where = project.where(kind, name)
+            raise Conflict(message, where=where, hint="Run: towpath plan, then towpath apply")
+
+
+def _change(project: Project, key: tuple[str, str], *, before: str, after: str) -> Change:
+    """Describe one difference."""
+    kind, name = key
+    action: Action = "remove" if not after else "change" if before else "add"
+    affects = dependents(project, kind, name) if before else ()
+    return Change(action, kind, name, project.where(kind, name), before, after, affects)
+
+
+def counts(plan: Plan) -> Mapping[Action, int]:
+    """Count the changes by action.
+
+    Example:
+        >>> counts(Plan("p", (Change("add", "dataset", "trips"),)))
+        {'add': 1, 'change': 0, 'remove': 0}
+    """
+    actions: tuple[Action, ...] = ("add", "change", "remove")
+    return {action: sum(one.action == action for one in plan.changes) for action in actions}

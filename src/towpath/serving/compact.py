@@ -1,0 +1,132 @@
+"""From the prediction log into the lake: each prediction once, however often it is tried."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+import pyarrow as pa
+
+from towpath.core.durable import write_durably
+from towpath.core.errors import Conflict
+from towpath.core.record import Record, from_json, to_json
+from towpath.lake.system import PREDICTIONS
+from towpath.serving.log import read_header, read_segment, segment_end, segments
+from towpath.serving.prediction_table import SCHEMA, prediction_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from towpath.lake.lake import Lake
+
+PROGRESS = "compacted.json"
+LOCK = "compact.lock"
+BATCH_BYTES = 32 << 20
+
+
+class Progress(Record, frozen=True):
+    """How far each segment is in the lake.
+
+    Args:
+        done: offset by segment up to which all predictions are stored.
+        planned: offset by segment up to which the next batch goes. It is written down before
+            the batch is stored; after a kill the same batch is stored again, which the lake
+            knows by its content.
+    """
+
+    done: dict[str, int] = msgspec.field(default_factory=dict)
+    planned: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def compact(folder: Path, lake: Lake, *, batch_bytes: int = BATCH_BYTES) -> int:
+    """Append the new predictions of one endpoint's log to the dataset ``predictions``.
+
+    It may run beside the server that writes the log.
+
+    Args:
+        folder: the endpoint's log.
+        lake: where to.
+        batch_bytes: about how much of the log goes into one batch.
+
+    Returns:
+        How many predictions were appended.
+
+    Raises:
+        Conflict: another process compacts this log.
+    """
+    total = 0
+    if not folder.is_dir():
+        return 0
+    with _locked(folder):
+        while True:
+            progress = _planned(folder, batch_bytes)
+            if not progress.planned:
+                return total
+            table = _table(folder, progress)
+            if table.num_rows:
+                lake.ingest(PREDICTIONS.name, table, mode="append")
+                total += table.num_rows
+            _write(folder, Progress(done=progress.done | progress.planned))
+
+
+def _planned(folder: Path, batch_bytes: int) -> Progress:
+    """Return the batch that was begun, or plan the next and write it down."""
+    path = folder / PROGRESS
+    progress = from_json(path.read_bytes(), Progress) if path.exists() else Progress()
+    if progress.planned:
+        return progress
+    planned: dict[str, int] = {}
+    rest = batch_bytes
+    for segment in segments(folder):
+        start = progress.done.get(segment.name, 0)
+        end = segment_end(segment, start=start, limit=rest)
+        if end > start:
+            planned[segment.name] = end
+            rest -= end - start
+        if rest <= 0:
+            break
+    progress = progress.replace(planned=planned)
+    if planned:
+        _write(folder, progress)
+    return progress
+
+
+def _table(folder: Path, progress: Progress) -> pa.Table:
+    """Read the predictions of a batch."""
+    tables = [SCHEMA.empty_table()]
+    for name, end in sorted(progress.planned.items()):
+        segment = folder / name
+        header = read_header(segment)
+        if header is not None:
+            rows = read_segment(segment, start=progress.done.get(name, 0), end=end)
+            tables.append(prediction_table(header.endpoint, header.features, list(rows)))
+    return pa.concat_tables(tables)
+
+
+def _write(folder: Path, progress: Progress) -> None:
+    """Write down how far it got."""
+    write_durably(folder / PROGRESS, to_json(progress))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep a second compaction of the same log out."""
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        _lock(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    """Take the lock, or say who is in the way."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        message = f"Another process brings the predictions of {folder.name!r} into the lake."
+        raise Conflict(message, hint="Wait for it, then retry.") from error

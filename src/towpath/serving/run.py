@@ -1,0 +1,258 @@
+"""The server process: one event loop, granian in front of it, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import gc
+import logging
+import os
+import signal
+import socket
+import tempfile
+import threading
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.embed import Server as Granian
+
+from towpath.core.clock import Clock, SystemClock
+from towpath.core.errors import Conflict, Invalid
+from towpath.core.instant import to_micros
+from towpath.core.record import Record
+from towpath.serving.live import Live, watch
+from towpath.serving.log import PredictionLog
+from towpath.serving.predict import Answering
+from towpath.serving.server import Server
+from towpath.web.app import App, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from towpath.serving.served import Served
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+HEADER_MILLISECONDS = 5_000
+PROBE_SECONDS = 0.02
+PROBE_LIMIT = 10.0
+EMPTY: dict[str, object] = {"bool": False, "int64": 0, "float64": 0.0, "string": "", "timestamp": 0}
+
+logger = logging.getLogger(__name__)
+
+
+class Options(Record, frozen=True):
+    """Where a server listens and what it keeps where.
+
+    Args:
+        state: folder of pointers and the prediction log.
+        artifacts: folder of model files.
+        host: address to listen at.
+        port: port to listen at; 0 for any that is free.
+        hosts: further names that clients may call the server by. At a loopback address only
+            these and the loopback names are answered; elsewhere any is unless some are given.
+        waiting: requests that may wait before others are turned away.
+    """
+
+    state: Path
+    artifacts: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    hosts: tuple[str, ...] = ()
+    waiting: int = 64
+
+
+def serve(
+    endpoints: Sequence[Served],
+    options: Options,
+    *,
+    ready: Callable[[str], None],
+    clock: Clock | None = None,
+) -> None:
+    """Serve endpoints until SIGTERM or SIGINT; requests under way are finished.
+
+    Args:
+        endpoints: what to serve.
+        options: where and from which folders.
+        ready: called once with the server's URL, as soon as it answers.
+        clock: tells the time, the system's unless given.
+
+    Raises:
+        Conflict: the port is taken, or a version may not answer.
+        Contract: a version's files are missing or damaged.
+        NotFound: nothing is deployed at an endpoint.
+    """
+    with ExitStack() as stack:
+        port = stack.enter_context(claimed_port(options.host, options.port))
+        answering = stack.enter_context(opened(endpoints, options, clock=clock or SystemClock()))
+        server = Server(answering, limits=Limits(waiting=options.waiting, hosts=_hosts(options)))
+        gc.collect()
+        gc.freeze()
+        asyncio.run(_run(server.app, (options.host, port), ready))
+
+
+@contextmanager
+def opened(
+    endpoints: Sequence[Served], options: Options, *, clock: Clock
+) -> Iterator[tuple[Answering, ...]]:
+    """Load the versions, open the logs and follow the pointers; close all of it at the end."""
+    if not endpoints:
+        raise Invalid("There is nothing to serve.", hint="Write endpoints/NAME.yaml.")
+    with ExitStack() as stack:
+        answering: list[Answering] = []
+        for one in endpoints:
+            name = one.endpoint.name
+            _warm(one, clock)
+            live = Live(name, schema=one.schema, state=options.state, artifacts=options.artifacts)
+            folder = log_folder(options.state, name)
+            log = stack.enter_context(PredictionLog(folder, name, features=tuple(one.schema)))
+            answering.append(Answering(one, live, log=log, clock=clock))
+        stopped = threading.Event()
+        thread = watch(tuple(one.live for one in answering), stopped)
+        stack.callback(thread.join)
+        stack.callback(stopped.set)
+        yield tuple(answering)
+
+
+def _warm(served: Served, clock: Clock) -> None:
+    """Ask for a made-up row, so that what compiles on first use has done so before a client asks.
+
+    Raises:
+        NotFound: a view was never materialised.
+    """
+    served.source.freshness()
+    row = {one.name: EMPTY.get(one.dtype) for one in served.row}
+    try:
+        served.source.by_rows([row], to_micros(clock.now()))
+    except Exception:  # a feature function may refuse values that no caller would give
+        logger.debug("endpoint %s not warmed", served.endpoint.name, exc_info=True)
+
+
+def log_folder(state: Path, endpoint: str) -> Path:
+    """Return where the prediction log of an endpoint is kept.
+
+    Example:
+        >>> log_folder(Path("state"), "delay").as_posix()
+        'state/predictions/delay'
+    """
+    return state / "predictions" / endpoint
+
+
+@contextmanager
+def claimed_port(host: str, port: int) -> Iterator[int]:
+    """Hold a port for this process, or refuse.
+
+    The server's socket would share the port with a forgotten server (SO_REUSEPORT), which then
+    silently took part of the requests. A lock, and a probe without that option, prevent it.
+
+    Raises:
+        Conflict: another process has the port.
+        Invalid: the address cannot be listened at.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with ExitStack() as stack:
+        probe = stack.enter_context(closing(socket.socket(family, socket.SOCK_STREAM)))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except PermissionError as error:
+            message = f"This user may not listen at port {port}."
+            raise Invalid(message, hint="Use a port from 1024 on: --port 8000") from error
+        except (OSError, OverflowError) as error:
+            raise _taken(host, port, error) from error
+        claimed: int = probe.getsockname()[1]
+        stack.enter_context(_locked(claimed))
+        probe.close()
+        yield claimed
+
+
+@contextmanager
+def _locked(port: int) -> Iterator[None]:
+    """Hold the machine's lock for a port."""
+    path = Path(tempfile.gettempdir()) / f"towpath-{os.getuid()}-port-{port}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(handle, port)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, port: int) -> None:
+    """Take the lock and leave the process's number in it, for whoever comes second."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.read(handle, 20).decode() or "another"
+        message = f"Port {port} is held by process {owner}, a towpath server."
+        raise Conflict(message, hint=_another(port), port=port) from error
+    os.truncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
+
+
+def _taken(host: str, port: int, error: Exception) -> Conflict | Invalid:
+    """Say why an address cannot be listened at."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        message = f"Port {port} at {host} is taken by another process."
+        return Conflict(message, hint=_another(port), port=port)
+    return Invalid(
+        f"The address {host}:{port} cannot be used: {error}.", hint="Use --host 127.0.0.1."
+    )
+
+
+def _another(port: int) -> str:
+    """Say what to do about a port that is taken."""
+    return f"Stop that process (find it: ss -ltnp 'sport = :{port}') or use --port {port + 1}."
+
+
+def _hosts(options: Options) -> frozenset[str]:
+    """Return the names that the server may be called by, none for any."""
+    if options.host in LOOPBACK:
+        return frozenset((*LOOPBACK, *options.hosts))
+    return frozenset(options.hosts)
+
+
+async def _run(app: App, address: tuple[str, int], ready: Callable[[str], None]) -> None:
+    """Run the server in this process until a signal."""
+    host, port = address
+    granian = Granian(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        websockets=False,
+        log_level=LogLevels.error,
+        log_dictconfig={"incremental": True, "handlers": {}, "loggers": {}},
+    )
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, granian.signal_handler_interrupt)
+    serving = asyncio.create_task(granian.serve())
+    announcing = asyncio.create_task(_announce(address, ready))
+    await serving
+    if announcing.done():
+        announcing.result()
+    announcing.cancel()
+
+
+async def _announce(address: tuple[str, int], ready: Callable[[str], None]) -> None:
+    """Call ``ready`` once the server takes connections."""
+    host, port = address
+    async with asyncio.timeout(PROBE_LIMIT):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                await asyncio.sleep(PROBE_SECONDS)
+                continue
+            writer.close()
+            break
+    shown = f"[{host}]" if ":" in host else host
+    ready(f"http://{shown}:{port}")

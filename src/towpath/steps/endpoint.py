@@ -1,0 +1,162 @@
+"""Deploying, serving and replaying endpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from towpath.core.errors import NotFound
+from towpath.core.instant import parse_instant
+from towpath.core.interval import Interval
+from towpath.features.feature_set import FeatureSet, feature_schema
+from towpath.features.lookup import Lookup
+from towpath.features.training import training_set
+from towpath.lake.system import PREDICTIONS
+from towpath.project.load import pick
+from towpath.registry.bundle import read_contract
+from towpath.serving.compact import compact
+from towpath.serving.live import Live
+from towpath.serving.pointer import Arm, Deployment, read_pointer, write_pointer
+from towpath.serving.run import log_folder
+from towpath.serving.score import score
+from towpath.serving.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from towpath.pipelines.runners import Report
+    from towpath.serving.endpoint import Endpoint
+    from towpath.workspace import Workspace
+
+REPLAY_ROWS = 20_000
+
+
+def deploy(workspace: Workspace, model: str) -> tuple[str, ...]:
+    """Point every endpoint of a model at the versions that its arms' aliases name now.
+
+    Returns:
+        The endpoints that were pointed; one of whose arms an alias is missing is left alone.
+    """
+    aliases = workspace.models.aliases(model)
+    pointed = []
+    for endpoint in workspace.project.endpoints.values():
+        if endpoint.model == model and set(endpoint.arms) <= set(aliases):
+            arms = tuple(
+                Arm(alias, share, model, version, workspace.models.get(model, version).bundle)
+                for alias, share in endpoint.arms.items()
+                for version in (aliases[alias],)
+            )
+            write_pointer(workspace.state, Deployment(endpoint.name, arms))
+            pointed.append(endpoint.name)
+    return tuple(pointed)
+
+
+def served(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Served, ...]:
+    """Put together what a server answers from: all endpoints unless named.
+
+    Raises:
+        NotFound: no such endpoint, nothing deployed there, or nothing materialised.
+    """
+    endpoints = workspace.project.endpoints
+    chosen = [pick(endpoints, name, "endpoint") for name in names] or list(endpoints.values())
+    return tuple(_served(workspace, endpoint) for endpoint in chosen)
+
+
+def feature_set_of(workspace: Workspace, endpoint: Endpoint) -> FeatureSet:
+    """Return the feature set that the deployed version of an endpoint reads.
+
+    Raises:
+        NotFound: nothing is deployed, or the feature set is gone.
+    """
+    arm = read_pointer(workspace.state, endpoint.name).arms[0]
+    contract = read_contract(workspace.artifacts / arm.bundle)
+    return pick(workspace.project.feature_sets, contract.feature_set, "feature set")
+
+
+def replay(
+    workspace: Workspace, report: Report, *, endpoint: str, start: str, until: str
+) -> Mapping[str, object]:
+    """Predict every row of a past interval, each as of its own prediction time.
+
+    The features are those that the row would have been served with; the predictions are kept
+    in the dataset ``predictions``, once however often the interval is replayed.
+
+    Args:
+        workspace: the project.
+        report: hears of the progress.
+        endpoint: its name.
+        start: first prediction time.
+        until: end of the prediction times.
+
+    Returns:
+        ``predictions``: how many rows were predicted.
+
+    Raises:
+        NotFound: no such endpoint, nothing deployed, or no rows in the interval.
+    """
+    interval = Interval(parse_instant(start), parse_instant(until))
+    chosen = pick(workspace.project.endpoints, endpoint, "endpoint")
+    project, feature_set = workspace.project, feature_set_of(workspace, chosen)
+    dataset = project.datasets[feature_set.spine]
+    moment = pc.field(feature_set.at)
+    rows = workspace.lake[dataset.name].scan(
+        where=(moment >= interval.start) & (moment < interval.end)
+    )
+    if not rows.num_rows:
+        message = f"Dataset {dataset.name!r} has no rows to predict in {interval}."
+        raise NotFound(
+            message, hint=f"Look at its times: towpath data show {dataset.name} --rows 3"
+        )
+    live = Live(
+        chosen.name,
+        schema=feature_schema(feature_set, project.views, project.datasets),
+        state=workspace.state,
+        artifacts=workspace.artifacts,
+    )
+    report(0.05, f"features of {rows.num_rows:,} rows")
+    rows = rows.sort_by(
+        [(feature_set.at, "ascending"), *((name, "ascending") for name in dataset.key)]
+    )
+    features = training_set(
+        workspace.lake, feature_set, project.views, spine=rows, engine=workspace.engine
+    )
+    for offset in range(0, features.num_rows, REPLAY_ROWS):
+        report(0.2 + 0.8 * offset / features.num_rows, f"predicted {offset:,} rows")
+        part = features.slice(offset, REPLAY_ROWS)
+        table = score(live.loaded, part, key=dataset.key, at=feature_set.at)
+        workspace.lake.ingest(PREDICTIONS.name, table, mode="append", root=workspace.root)
+    return {"predictions": features.num_rows}
+
+
+def logged_predictions(workspace: Workspace, endpoint: str) -> pa.Table:
+    """Bring the log of an endpoint into the lake and return its predictions.
+
+    Raises:
+        NotFound: there are none yet.
+    """
+    folder = log_folder(workspace.state, endpoint)
+    if folder.exists():
+        compact(folder, workspace.lake)
+    table = workspace.lake[PREDICTIONS.name]
+    rows = table.scan(where=pc.field("endpoint") == endpoint) if table.exists() else None
+    if rows is None or not rows.num_rows:
+        message = f"Endpoint {endpoint!r} has made no predictions yet."
+        raise NotFound(message, hint=f"Ask it: towpath predict {endpoint} KEY")
+    return rows
+
+
+def _served(workspace: Workspace, endpoint: Endpoint) -> Served:
+    """Put one endpoint together."""
+    project, feature_set = workspace.project, feature_set_of(workspace, endpoint)
+    spine = project.datasets[feature_set.spine]
+    needed = [column for column in spine.columns if column.name != feature_set.at]
+    return Served(
+        endpoint=endpoint,
+        source=Lookup(workspace.online, feature_set, project.views, project.datasets),
+        schema=feature_schema(feature_set, project.views, project.datasets),
+        key=tuple(spine.column(name) for name in spine.key),
+        row=tuple(needed),
+        defaults=dict(feature_set.defaults),
+    )

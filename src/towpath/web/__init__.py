@@ -1,0 +1,1 @@
+"""What every HTTP application shares: routing, problems, metrics, admission."""

@@ -1,0 +1,124 @@
+"""The composition root: from towpath.toml to the parts of a platform, as attributes."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, cast
+
+from towpath.catalog.database import Database
+from towpath.core.clock import Clock, SystemClock
+from towpath.core.plugins import load_plugin, scheme
+from towpath.core.settings import find_root, local_path, read_settings
+from towpath.lake.lake import Lake
+from towpath.project.load import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from towpath.features.engines import Engine
+    from towpath.features.online import OnlineStore
+    from towpath.lake.tables import TableStore
+    from towpath.registry.stores import ModelStore
+
+
+class Workspace:
+    """A project with its open stores. Parts open when first used; it has no verbs.
+
+    Args:
+        root: the project's folder.
+        clock: tells the time, the system's unless given.
+
+    Attributes:
+        root: the project's folder.
+        settings: what towpath.toml and TOWPATH_* variables say.
+        clock: tells the time.
+        actor: who works here, for the log of events.
+        project: the definitions in the project's files.
+        catalog: the metadata database.
+        lake: tables by name.
+        engine: computes features at given times.
+        online: feature values by key.
+        models: model versions and their artifacts.
+    """
+
+    def __init__(self, root: Path, *, clock: Clock | None = None) -> None:
+        """Read the settings; open nothing yet."""
+        self.root = root.resolve()
+        self.settings = read_settings(self.root, os.environ)
+        self.clock: Clock = clock or SystemClock()
+        self.actor = os.environ.get("TOWPATH_ACTOR") or getpass.getuser()
+
+    @classmethod
+    def find(cls, start: Path, *, clock: Clock | None = None) -> Self:
+        """Open the project at or above a folder.
+
+        Raises:
+            NotFound: there is no towpath.toml there.
+        """
+        return cls(find_root(start), clock=clock)
+
+    @cached_property
+    def project(self) -> Project:
+        """The definitions in the project's files."""
+        return Project(self.root)
+
+    @cached_property
+    def catalog(self) -> Database:
+        """The metadata database."""
+        return Database.open(self.settings.catalog, self.root)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Tables by name."""
+        store = load_plugin("table_stores", scheme(self.settings.lake))
+        tables = cast("TableStore", store(self.settings.lake, self.root, self.catalog))
+        return Lake(tables, self.catalog, self.project.datasets, clock=self.clock)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Computes features at given times."""
+        return cast("Engine", load_plugin("engines", "embedded")())
+
+    @cached_property
+    def online(self) -> OnlineStore:
+        """Feature values by key."""
+        store = load_plugin("online_stores", scheme(self.settings.online))
+        return cast("OnlineStore", store(self.settings.online, self.root))
+
+    @cached_property
+    def models(self) -> ModelStore:
+        """Model versions and their artifacts."""
+        store = load_plugin("model_stores", scheme(self.settings.tracking))
+        return cast("ModelStore", store(self.settings.tracking, self.root, self.artifacts))
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of model files."""
+        return local_path(f"file:{self.settings.artifacts}", self.root)
+
+    @property
+    def state(self) -> Path:
+        """Folder of logs, pointers and locks."""
+        return local_path(f"file:{self.settings.state}", self.root)
+
+    def close(self) -> None:
+        """Close the stores that were opened."""
+        for name in ("online", "catalog"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> Self:
+        """Use the workspace in a ``with`` statement."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close what was opened."""
+        self.close()

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from towpath.core.errors import Contract, Invalid
+from towpath.core.record import fingerprint
+from towpath.features.derived import Derived, derived, evaluate
+from towpath.features.feature_set import feature_schema, validate
+from towpath.features.view import Aggregate, FeatureView, Latest, ViewRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+DAY = timedelta(days=1)
+
+
+def source(world: Any, **changes: object) -> dict[str, FeatureView]:
+    return {**world.views, "carrier": world.views["carrier"].replace(**changes)}
+
+
+def test_schema_lists_views_then_columns_then_derived(world: Any) -> None:
+    schema = feature_schema(world.delay, world.views, world.lake.datasets)
+    assert list(schema)[:2] == ["carrier__count_3h", "carrier__count_2d"]
+    assert list(schema)[-6:] == ["origin", "distance", "seats", "hour", "delay_by_mile", "mood"]
+    assert schema["tail__landed"] == "timestamp"
+    assert schema["carrier__diverted_mean_2d"] == "float64"
+    assert schema["carrier__passengers_max_2d"] == "int64"
+
+
+def test_a_view_can_be_used_twice_under_two_names(world: Any) -> None:
+    there = ViewRef("weather", {"airport": "origin"}, "there")
+    chosen = world.delay.replace(views=(*world.delay.views, there))
+    validate(chosen, world.views, world.lake.datasets)
+    assert "there__sky" in feature_schema(chosen, world.views, world.lake.datasets)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spine": "scedule"}, "unknown dataset 'scedule'. Did you mean 'schedule'"),
+        ({"at": "seats"}, "predicts at 'seats', which is int64"),
+        ({"views": ("carier",), "derived": ()}, "unknown view 'carier'. Did you mean 'carrier'"),
+        ({"views": ("weather",), "derived": ()}, "column 'airport' that dataset 'schedule'"),
+        ({"views": (ViewRef("weather", {"port": "origin"}),), "derived": ()}, "a key 'port'"),
+        ({"views": (ViewRef("tail", {"tail": "seats"}),), "derived": ()}, "string key 'tail'"),
+        ({"columns": ("distanze",)}, "column 'distanze'.*Did you mean 'distance'"),
+        ({"columns": ("seats", "seats")}, "has the feature 'seats' twice"),
+        ({"defaults": {"seat": 1}}, "unknown feature 'seat'. Did you mean"),
+        ({"defaults": {"seats": "many"}}, "'seats' is 'many', not int64"),
+        ({"derived": (Derived("x", ("hours",), "int64", abs),)}, "unknown input 'hours'"),
+        ({"derived": (Derived("seats2", ("x",), "int64", abs),)}, "unknown input 'x'"),
+        ({"columns": (), "derived": (Derived("seats", ("at",), "int64", abs),)}, "named as a col"),
+    ],
+)
+def test_a_set_that_does_not_fit_is_refused(
+    world: Any, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(Invalid, match=message):
+        validate(world.delay.replace(**change), world.views, world.lake.datasets)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source": "arivals"}, "unknown dataset 'arivals'. Did you mean 'arrivals'"),
+        ({"source": "schedule"}, "has no event_time|does not have"),
+        ({"keys": ("carier",)}, "column 'carier'.*Did you mean 'carrier'"),
+        ({"keys": ("delay",)}, "float64 column arrivals.delay cannot be a key"),
+        ({"features": (Latest("dely"),)}, "column 'dely'.*Did you mean 'delay'"),
+        ({"features": (Aggregate("sum", "tail", DAY),)}, "the sum of arrivals.tail.*string"),
+    ],
+)
+def test_a_view_that_does_not_fit_its_source_is_refused(
+    world: Any, change: dict[str, object], message: str
+) -> None:
+    chosen = world.delay.replace(views=("carrier",), derived=(), defaults={})
+    with pytest.raises(Invalid, match=message):
+        validate(chosen, source(world, **change), world.lake.datasets)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FeatureView("v", "d", (), (Latest("x"),)),
+        lambda: FeatureView("v", "d", ("k",), ()),
+        lambda: FeatureView("v", "d", ("k",), (Latest("x"), Latest("x"))),
+        lambda: FeatureView("v", "d", ("k",), (Latest("x"),), ttl=timedelta()),
+        lambda: FeatureView("V", "d", ("k",), (Latest("x"),)),
+        lambda: Aggregate("sum", "x"),
+        lambda: Aggregate("sum", window=DAY),
+        lambda: Derived("x", (), "int64", abs),
+    ],
+)
+def test_a_definition_that_cannot_be_right_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(Invalid):
+        make()
+
+
+def test_a_derived_feature_is_versioned_by_its_source() -> None:
+    @derived(inputs=("x",), dtype="int64", name="f")
+    def one(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return x + 1
+
+    @derived(inputs=("x",), dtype="int64", name="f")
+    def other(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return x + 2
+
+    assert fingerprint(one) == fingerprint(one)
+    assert fingerprint(one) != fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [(np.zeros(3), "shape"), (np.float64(1), "shape"), (np.array(["a", "b"]), "not int64")],
+)
+def test_a_derived_feature_must_return_one_value_a_row(returned: Any, message: str) -> None:
+    feature = Derived("f", ("x",), "int64", lambda _: returned)
+    with pytest.raises(Contract, match=message):
+        evaluate(feature, {"x": np.zeros(2)}, rows=2)

@@ -1,0 +1,211 @@
+"""The real way: lake, views, online store, look-up, endpoint, log, lake."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from towpath.catalog.database import Database
+from towpath.core.clock import SimulatedClock
+from towpath.core.errors import Invalid, NotFound
+from towpath.core.instant import parse_instant, parse_span, to_micros
+from towpath.features.derived import derived
+from towpath.features.engines.embedded import EmbeddedEngine
+from towpath.features.feature_set import FeatureSet
+from towpath.features.lookup import Lookup
+from towpath.features.materialize import materialize, materialize_spine
+from towpath.features.online.lmdb import LmdbStore
+from towpath.features.training import training_set
+from towpath.features.view import Aggregate, FeatureView, Latest
+from towpath.lake.dataset import Column, Dataset
+from towpath.lake.lake import Lake
+from towpath.lake.tables.delta import DeltaTableStore
+from towpath.serving.compact import compact
+from towpath.serving.endpoint import Endpoint
+from towpath.serving.log import read_segment, segments
+from towpath.serving.run import Options, log_folder, opened
+from towpath.serving.score import score
+from towpath.serving.served import from_lookup
+from towpath.web.message import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.serving.conftest import FlightProject
+
+    from towpath.features.derived import Array
+    from towpath.serving.predict import Answering
+
+NOW = parse_instant("2013-03-01T12:00:00Z")
+MINUTE = timedelta(minutes=1)
+FLIGHTS = Dataset(
+    "flights",
+    (
+        Column("flight_id", "string"),
+        Column("at", "timestamp"),
+        Column("carrier", "string"),
+        Column("distance", "float64", nullable=True),
+    ),
+    key=("flight_id",),
+)
+DELAYS = Dataset(
+    "delays",
+    (
+        Column("carrier", "string"),
+        Column("known_at", "timestamp"),
+        Column("minutes", "float64", nullable=True),
+    ),
+    event_time="known_at",
+)
+DATASETS = {"flights": FLIGHTS, "delays": DELAYS}
+CARRIER = FeatureView(
+    "carrier",
+    source="delays",
+    keys=("carrier",),
+    features=(
+        Aggregate("count", window=parse_span("3h")),
+        Aggregate("mean", "minutes", parse_span("1d")),
+        Latest("minutes"),
+    ),
+)
+
+
+@derived(inputs=("at",), dtype="int64")
+def hour(at: Array) -> Array:
+    return at // 3_600_000_000 % 24
+
+
+FEATURES = FeatureSet(
+    "flight", "flights", "at", ("carrier",), columns=("distance", "carrier"), derived=(hour,)
+)
+
+
+class Served(NamedTuple):
+    answering: Answering
+    lake: Lake
+    options: Options
+
+    def ask(self, body: object) -> list[dict[str, object]]:
+        request = Request("POST", "/", msgspec.json.encode(body))
+        found: list[dict[str, object]] = json.loads(self.answering.answer(request).body)[
+            "predictions"
+        ]
+        return found
+
+    def logged(self) -> list[list[object]]:
+        folder = log_folder(self.options.state, "delay")
+        return [one.values for path in segments(folder) for one in read_segment(path)]
+
+
+def flights(count: int) -> pa.Table:
+    return pa.table(
+        {
+            "flight_id": [f"f{at}" for at in range(count)],
+            "at": pa.array([NOW - at * MINUTE for at in range(count)], pa.timestamp("us", "UTC")),
+            "carrier": [("UA", "B6", "none")[at % 3] for at in range(count)],
+            "distance": [None if at % 5 == 0 else 100.5 * at for at in range(count)],
+        }
+    )
+
+
+def delays(count: int) -> pa.Table:
+    times = [NOW - timedelta(minutes=7 * at, seconds=at) for at in range(count)]
+    return pa.table(
+        {
+            "carrier": [("UA", "B6")[at % 2] for at in range(count)],
+            "known_at": pa.array(times, pa.timestamp("us", "UTC")),
+            "minutes": [None if at % 7 == 0 else at / 3 for at in range(count)],
+        }
+    )
+
+
+@pytest.fixture
+def served(project: FlightProject) -> Iterator[Served]:
+    clock = SimulatedClock(NOW)
+    options = Options(state=project.state, artifacts=project.artifacts)
+    with Database.open("sqlite:catalog.db", project.folder) as db:
+        lake = Lake(DeltaTableStore("file:lake", project.folder, db), db, DATASETS, clock=clock)
+        lake.ingest("flights", flights(60))
+        lake.ingest("delays", delays(200))
+        store = LmdbStore("lmdb:online", project.folder)
+        materialize(lake, store, CARRIER, until=NOW, history=timedelta(days=1))
+        materialize_spine(lake, store, "flights", until=NOW)
+        lookup = Lookup(store, FEATURES, {"carrier": CARRIER}, DATASETS)
+        project.deploy(project.bundle(1, schema=lookup.schema, number="hour"))
+        endpoint = from_lookup(Endpoint("delay", model="late"), lookup, FLIGHTS)
+        with opened([endpoint], options, clock=clock) as (answering,):
+            yield Served(answering, lake, options)
+        store.close()
+
+
+def test_logged_features_equal_the_training_set_bit_for_bit(served: Served) -> None:
+    spine = flights(60)
+    for row in spine.to_pylist():
+        served.ask({"keys": [{"flight_id": row["flight_id"]}], "at": row["at"]})
+    offline = training_set(
+        served.lake, FEATURES, {"carrier": CARRIER}, spine=spine, engine=EmbeddedEngine()
+    )
+    names = list(served.answering.served.schema)
+    wanted = [list(row) for row in zip(*(offline[name].to_pylist() for name in names), strict=True)]
+    assert served.logged() == wanted
+
+
+def test_batch_and_replay_store_what_the_server_answered(served: Served) -> None:
+    spine = flights(30)
+    for row in spine.to_pylist():
+        served.ask({"keys": [{"flight_id": row["flight_id"]}], "at": row["at"]})
+    offline = training_set(
+        served.lake, FEATURES, {"carrier": CARRIER}, spine=spine, engine=EmbeddedEngine()
+    )
+    replayed = score(served.answering.live.loaded, offline, key=["flight_id"], at="at")
+    compact(log_folder(served.options.state, "delay"), served.lake)
+    columns = ["key", "at", "features", "probability", "decision", "model", "version", "arm"]
+    asked = served.lake["predictions"].scan(columns).select(columns)
+    assert sorted(map(str, asked.to_pylist())) == sorted(
+        map(str, replayed.select(columns).to_pylist())
+    )
+
+
+def test_row_gets_the_features_of_its_key(served: Served) -> None:
+    served.ask({"keys": [{"flight_id": "f1"}]})
+    served.ask({"rows": [{"flight_id": "f1", "carrier": "B6", "distance": 100.5}]})
+    by_key, by_row = served.logged()
+    assert by_key == by_row
+
+
+def test_row_without_what_a_feature_needs_is_refused(served: Served) -> None:
+    with pytest.raises(Invalid, match="carrier"):
+        served.ask({"rows": [{"flight_id": "f1"}]})
+
+
+def test_time_before_the_history_is_refused(served: Served) -> None:
+    with pytest.raises(Invalid, match="as far back"):
+        served.ask({"keys": [{"flight_id": "f1"}], "at": "2012-01-01T00:00:00Z"})
+
+
+def test_unknown_key_of_a_batch_logs_nothing(served: Served) -> None:
+    with pytest.raises(NotFound, match="nope"):
+        served.ask({"keys": [{"flight_id": "f1"}, {"flight_id": "nope"}]})
+    assert served.logged() == []
+
+
+def test_discovery_tells_how_fresh_the_views_are(served: Served) -> None:
+    assert served.answering.served.source.freshness() == {"carrier": to_micros(NOW)}
+
+
+def test_server_does_not_start_before_views_are_materialised(project: FlightProject) -> None:
+    store = LmdbStore("lmdb:online", project.folder)
+    lookup = Lookup(store, FEATURES, {"carrier": CARRIER}, DATASETS)
+    project.deploy(project.bundle(1, schema=lookup.schema, number="hour"))
+    endpoint = from_lookup(Endpoint("delay", model="late"), lookup, FLIGHTS)
+    options = Options(state=project.state, artifacts=project.artifacts)
+    with (
+        pytest.raises(NotFound, match="'carrier'"),
+        opened([endpoint], options, clock=SimulatedClock(NOW)),
+    ):
+        pass
