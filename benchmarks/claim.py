@@ -32,16 +32,17 @@ class Claim(Record, frozen=True, omit_defaults=False):
 
 
 def compare(
-    claim: str, ours: list[float], peer: list[float], *, peer_name: str, unit: str, target: float
+    claim: str, ours: list[float], peer: tuple[str, list[float]], *, unit: str, target: float
 ) -> Claim:
     """Compare medians; a unit that ends in ``/s`` is better when larger."""
-    mine, theirs = statistics.median(ours), statistics.median(peer)
+    name, figures = peer
+    mine, theirs = statistics.median(ours), statistics.median(figures)
     ratio = mine / theirs if unit.endswith("/s") else theirs / mine
     return Claim(
         claim=claim,
         ours=round(mine, 6),
         peer=round(theirs, 6),
-        peer_name=peer_name,
+        peer_name=name,
         unit=unit,
         ratio=round(ratio, 2),
         target=target,

@@ -1,4 +1,4 @@
-"""A plain Polars join_asof for each source, by key, backward: what a careful user writes by hand."""
+"""A plain Polars join_asof by key, backward: what a careful user writes by hand."""
 
 from __future__ import annotations
 

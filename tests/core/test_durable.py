@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,6 +8,9 @@ from towpath.core.durable import write_durably
 from towpath.core.errors import MissingExtra, NotFound
 from towpath.core.plugins import load_plugin
 from towpath.core.record import Record, fingerprint
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_litter(tmp_path: Path) -> None:

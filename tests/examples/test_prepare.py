@@ -5,16 +5,13 @@ from __future__ import annotations
 import runpy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 import pytest
-
-if TYPE_CHECKING:
-    import numpy as np
 
 PREPARE = Path(__file__).parents[2] / "examples" / "nycflights" / "prepare.py"
 MINUTE = timedelta(minutes=1)
@@ -41,7 +38,9 @@ def utc(text: str) -> datetime:
     return datetime.strptime(f"2013-{text}+0000", "%Y-%m-%d %H:%M%z")
 
 
-def micros(column: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def micros(
+    column: pa.ChunkedArray[pa.Scalar[pa.DataType]],
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return timestamps as whole microseconds."""
     numbers: np.ndarray[tuple[int], np.dtype[np.int64]] = column.cast(pa.int64()).to_numpy()
     return numbers
@@ -210,14 +209,10 @@ def test_no_outcome_is_known_when_its_flight_is_predicted(tables: Tables) -> Non
 
 def test_scheduled_departures_read_as_the_source_says(tables: Tables) -> None:
     zone = ZoneInfo("America/New_York")
-    planned = tables["schedule"]
-    for at, flight_id in zip(
-        planned["scheduled_departure"].to_pylist()[::97],
-        planned["flight_id"].to_pylist()[::97],
-        strict=True,
-    ):
-        assert flight_id.startswith(at.astimezone(zone).strftime("%Y%m%d"))
-        assert 1 <= at.astimezone(zone).hour <= 23
+    for planned in tables["schedule"].take(np.arange(0, 336_776, 97)).to_pylist():
+        local = planned["scheduled_departure"].astimezone(zone)
+        assert planned["flight_id"].startswith(local.strftime("%Y%m%d"))
+        assert 1 <= local.hour <= 23
 
 
 def test_weather_is_known_one_hour_after_it_was_taken(tables: Tables) -> None:

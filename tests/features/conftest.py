@@ -148,11 +148,17 @@ class World:
 
 
 def times(micros: Sequence[int] | npt.NDArray[np.int64]) -> pa.Array[pa.Scalar[pa.DataType]]:
-    return pa.array(micros, pa.int64()).cast(UTC_MICROS)
+    found: pa.Array[pa.Scalar[pa.DataType]] = pa.array(micros, pa.int64()).cast(UTC_MICROS)
+    return found
 
 
-def gaps(random: np.random.Generator, values: npt.NDArray[np.generic]) -> pa.Array:  # type: ignore[type-arg]
-    return pa.array(values, mask=random.random(len(values)) < 0.1)
+def gaps(
+    random: np.random.Generator, values: npt.NDArray[np.generic]
+) -> pa.Array[pa.Scalar[pa.DataType]]:
+    found: pa.Array[pa.Scalar[pa.DataType]] = pa.array(
+        values, mask=random.random(len(values)) < 0.1
+    )
+    return found
 
 
 def airline(flights: int, seed: int = 5) -> dict[str, pa.Table]:

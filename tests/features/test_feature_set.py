@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from tests.features.conftest import World
+
 DAY = timedelta(days=1)
 
 
-def source(world: Any, **changes: object) -> dict[str, FeatureView]:
+def source(world: World, **changes: object) -> dict[str, FeatureView]:
     return {**world.views, "carrier": world.views["carrier"].replace(**changes)}
 
 
-def test_schema_lists_views_then_columns_then_derived(world: Any) -> None:
+def test_schema_lists_views_then_columns_then_derived(world: World) -> None:
     schema = feature_schema(world.delay, world.views, world.lake.datasets)
     assert list(schema)[:2] == ["carrier__count_3h", "carrier__count_2d"]
     assert list(schema)[-6:] == ["origin", "distance", "seats", "hour", "delay_by_mile", "mood"]
@@ -32,7 +34,7 @@ def test_schema_lists_views_then_columns_then_derived(world: Any) -> None:
     assert schema["carrier__passengers_max_2d"] == "int64"
 
 
-def test_a_view_can_be_used_twice_under_two_names(world: Any) -> None:
+def test_a_view_can_be_used_twice_under_two_names(world: World) -> None:
     there = ViewRef("weather", {"airport": "origin"}, "there")
     chosen = world.delay.replace(views=(*world.delay.views, there))
     validate(chosen, world.views, world.lake.datasets)
@@ -58,7 +60,7 @@ def test_a_view_can_be_used_twice_under_two_names(world: Any) -> None:
     ],
 )
 def test_a_set_that_does_not_fit_is_refused(
-    world: Any, change: dict[str, object], message: str
+    world: World, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(Invalid, match=message):
         validate(world.delay.replace(**change), world.views, world.lake.datasets)
@@ -76,7 +78,7 @@ def test_a_set_that_does_not_fit_is_refused(
     ],
 )
 def test_a_view_that_does_not_fit_its_source_is_refused(
-    world: Any, change: dict[str, object], message: str
+    world: World, change: dict[str, object], message: str
 ) -> None:
     chosen = world.delay.replace(views=("carrier",), derived=(), defaults={})
     with pytest.raises(Invalid, match=message):
@@ -118,7 +120,9 @@ def test_a_derived_feature_is_versioned_by_its_source() -> None:
     ("returned", "message"),
     [(np.zeros(3), "shape"), (np.float64(1), "shape"), (np.array(["a", "b"]), "not int64")],
 )
-def test_a_derived_feature_must_return_one_value_a_row(returned: Any, message: str) -> None:
+def test_a_derived_feature_must_return_one_value_a_row(
+    returned: np.ndarray[Any, Any], message: str
+) -> None:
     feature = Derived("f", ("x",), "int64", lambda _: returned)
     with pytest.raises(Contract, match=message):
         evaluate(feature, {"x": np.zeros(2)}, rows=2)

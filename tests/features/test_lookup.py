@@ -15,7 +15,7 @@ from towpath.features.online.memory import MemoryStore
 from towpath.features.view import Latest
 
 if TYPE_CHECKING:
-    from typing import Any
+    from tests.features.conftest import World
 
     from towpath.features.online import OnlineStore
 
@@ -26,7 +26,7 @@ FLIGHT = {"flight": "f2500"}
 ROW = {"carrier": "UA", "origin": "JFK", "tail": None, "distance": 100, "seats": 5}
 
 
-def fill(world: Any, store: OnlineStore) -> Lookup:
+def fill(world: World, store: OnlineStore) -> Lookup:
     for view in world.views.values():
         materialize(world.lake, store, view, until=from_micros(END), history=HISTORY)
     materialize_spine(world.lake, store, "schedule", until=from_micros(END))
@@ -34,7 +34,7 @@ def fill(world: Any, store: OnlineStore) -> Lookup:
 
 
 @pytest.fixture(scope="module")
-def lookup(world: Any) -> Lookup:
+def lookup(world: World) -> Lookup:
     return fill(world, MemoryStore())
 
 
@@ -44,7 +44,7 @@ def plain(row: dict[str, object], names: list[str]) -> dict[str, object]:
     return {name: landed if name == "tail__landed" else row[name] for name in names}
 
 
-def test_online_equals_offline_bit_for_bit_also_after_reopening(world: Any) -> None:
+def test_online_equals_offline_bit_for_bit_also_after_reopening(world: World) -> None:
     store = LmdbStore("lmdb:online", world.root)
     fill(world, store)
     store.close()
@@ -65,7 +65,7 @@ def test_many_keys_together_equal_each_alone(lookup: Lookup) -> None:
     assert lookup.by_keys([], END) == []
 
 
-def test_a_row_given_by_the_caller_equals_the_stored_one(world: Any, lookup: Lookup) -> None:
+def test_a_row_given_by_the_caller_equals_the_stored_one(world: World, lookup: Lookup) -> None:
     row = world.lake["schedule"].scan().slice(2500, 1).drop_columns(["_seq", "_ingested_at"])
     given = row.to_pylist()[0]
     by_key = lookup.by_key({"flight": given["flight"]}, END)
@@ -114,7 +114,7 @@ def test_a_key_that_does_not_fit_is_refused(lookup: Lookup, key: dict[str, objec
         lookup.by_key(key, END)
 
 
-def test_a_time_before_what_was_materialised_is_refused(world: Any) -> None:
+def test_a_time_before_what_was_materialised_is_refused(world: World) -> None:
     store = MemoryStore()
     lookup = fill(world, store)
     since = END - 24 * HOUR
@@ -125,7 +125,7 @@ def test_a_time_before_what_was_materialised_is_refused(world: Any) -> None:
         lookup.by_key(FLIGHT, since - 1)
 
 
-def test_a_short_history_gives_the_same_values(world: Any, lookup: Lookup) -> None:
+def test_a_short_history_gives_the_same_values(world: World, lookup: Lookup) -> None:
     store = MemoryStore()
     fill(world, store)
     for view in world.views.values():
@@ -137,7 +137,7 @@ def test_a_short_history_gives_the_same_values(world: Any, lookup: Lookup) -> No
         assert short.by_keys(keys, at) == lookup.by_keys(keys, at)
 
 
-def test_a_view_of_another_definition_is_refused(world: Any) -> None:
+def test_a_view_of_another_definition_is_refused(world: World) -> None:
     store = MemoryStore()
     lookup = fill(world, store)
     changed = world.views["carrier"].replace(features=(Latest("delay"),))
@@ -146,7 +146,7 @@ def test_a_view_of_another_definition_is_refused(world: Any) -> None:
         lookup.by_key(FLIGHT, END)
 
 
-def test_a_view_never_materialised_is_named(world: Any) -> None:
+def test_a_view_never_materialised_is_named(world: World) -> None:
     lookup = Lookup(MemoryStore(), world.delay, world.views, world.lake.datasets)
     with pytest.raises(NotFound, match="schedule"):
         lookup.by_key(FLIGHT, END)

@@ -27,7 +27,11 @@ def functions(source: Source) -> Iterator[Function]:
 
 
 def lines(function: Function) -> int:
-    return (function.end_lineno or function.lineno) - function.lineno + 1
+    """Count a function's lines without its docstring, which has rules of its own."""
+    first = function.body[0]
+    shown = ast.get_docstring(function) is not None
+    documented = (first.end_lineno or first.lineno) - first.lineno + 1 if shown else 0
+    return (function.end_lineno or function.lineno) - function.lineno + 1 - documented
 
 
 def arguments(function: Function) -> int:

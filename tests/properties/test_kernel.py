@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from towpath.features.engines.embedded import EmbeddedEngine
-from towpath.features.engines.exact_sum import add, new_sum, rounded
-from towpath.features.view import Aggregate, FeatureView, Latest
+from towpath.features.exact_sum import add, new_sum, rounded
+from towpath.features.view import Aggregate, AggregateFunction, FeatureView, Latest
 
 ENGINE = EmbeddedEngine(workers=2)
-FUNCTIONS = ("count", "sum", "mean", "min", "max")
+FUNCTIONS: tuple[AggregateFunction, ...] = ("count", "sum", "mean", "min", "max")
 MICROSECOND = timedelta(microseconds=1)
 
 Event = tuple[str | None, int, int | None, float | None, bool | None]
@@ -66,7 +66,7 @@ def as_labels(rows: Labels) -> pa.Table:
 def view_of(width: int, *, exclusive: bool = False) -> FeatureView:
     span = width * MICROSECOND
     found = [
-        Aggregate(function, column, span, f"{column}_{function}", exclude_current=exclusive)  # type: ignore[arg-type]
+        Aggregate(function, column, span, f"{column}_{function}", exclude_current=exclusive)
         for column in ("whole", "real", "flag")
         for function in FUNCTIONS
     ]

@@ -5,13 +5,14 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from towpath.core.errors import Conflict, Unavailable
+from towpath.core.errors import Conflict, Invalid, Unavailable
 from towpath.serving.log import read_segment, segments
-from towpath.serving.run import claimed_port
+from towpath.serving.run import Options, allowed_hosts, claimed_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,6 +278,24 @@ def test_port_is_held_before_it_is_listened_at() -> None:
         pass
     with claimed_port("127.0.0.1", port) as again:
         assert again == port
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_port_out_of_range_is_refused(port: int) -> None:
+    with pytest.raises(Invalid, match=str(port)), claimed_port("127.0.0.1", port):
+        pass
+
+
+def test_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(Invalid, match="cannot be used"), claimed_port("192.0.2.1", 0):
+        pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.5"])
+def test_loopback_server_answers_under_its_own_names_only(host: str) -> None:
+    hosts = allowed_hosts(Options(state=Path(), artifacts=Path(), host=host, hosts=("box",)))
+    assert {"localhost", "127.0.0.1", "[::1]", "box"} <= hosts
+    assert not allowed_hosts(Options(state=Path(), artifacts=Path(), host="0.0.0.0"))  # noqa: S104
 
 
 @pytest.mark.slow

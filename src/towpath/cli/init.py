@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import getpass
 import tempfile
 from pathlib import Path
@@ -14,8 +13,6 @@ from towpath.cli.output import console, json_option, print_json
 
 if TYPE_CHECKING:
     from towpath.project.start import Started
-
-SAMPLE = "tumours.csv"
 
 
 @click.command()
@@ -52,8 +49,10 @@ def init(*, as_json: bool, name: str, source: Path | None, **given: str) -> None
     known_at = "" if given["time"] else format_instant(today)
     with tempfile.TemporaryDirectory() as aside:
         if source is None:
-            source = write_sample(Path(aside) / SAMPLE)
-            given = given | {"label": "malignant"}
+            from towpath.modelling.sample import LABEL, write_sample
+
+            source = write_sample(Path(aside))
+            given = given | {"label": LABEL}
         roles = Roles(known_at=known_at, **given)
         started = start_project(folder, source, roles, owner=getpass.getuser())
     with Workspace(folder) as workspace:
@@ -69,19 +68,6 @@ def init(*, as_json: bool, name: str, source: Path | None, **given: str) -> None
         print_json(started)
     else:
         _print(started)
-
-
-def write_sample(path: Path) -> Path:
-    """Write the sample that comes with scikit-learn as a CSV file."""
-    from sklearn.datasets import load_breast_cancer
-
-    sample = load_breast_cancer()
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*sample.feature_names, "malignant"])
-        for values, benign in zip(sample.data.tolist(), sample.target.tolist(), strict=True):
-            writer.writerow([*values, "no" if benign else "yes"])
-    return path
 
 
 def _print(started: Started) -> None:

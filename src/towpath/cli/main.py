@@ -72,9 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        towpath.main(given, prog_name="towpath", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        code = towpath.main(given, prog_name="towpath", standalone_mode=False)
     except (click.ClickException, click.Abort, TowpathError, OSError) as error:
         if "--debug" in given:
             raise
@@ -85,3 +83,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         render_error(error)
         sys.exit(exit_code(error))
+    sys.exit(code if isinstance(code, int) else 0)

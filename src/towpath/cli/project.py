@@ -19,7 +19,7 @@ CHANGES_FOUND = 2
 @json_option
 @click.option("--exit-code", is_flag=True, help="Exit with 2 when there are changes.")
 def plan(*, as_json: bool, exit_code: bool) -> None:
-    r"""Show what applying the project would change, and what is downstream of it.
+    """Show what applying the project would change, and what is downstream of it.
 
     \b
     Examples:
@@ -42,7 +42,7 @@ def plan(*, as_json: bool, exit_code: bool) -> None:
 @json_option
 @click.argument("plan_id", required=False)
 def apply(*, as_json: bool, plan_id: str | None) -> None:
-    r"""Register the project's definitions, all or none.
+    """Register the project's definitions, all or none.
 
     Give the id that ``towpath plan`` printed to apply exactly that plan.
 

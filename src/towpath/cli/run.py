@@ -29,7 +29,7 @@ REDRAW_SECONDS = 0.2
 @click.argument("pipeline", default="", required=False)
 @click.option("--resume", default="", metavar="RUN", help="Keep the steps that RUN finished.")
 def run(*, as_json: bool, pipeline: str, resume: str) -> None:
-    r"""Run a pipeline; without a name, list the pipelines and their last runs.
+    """Run a pipeline; without a name, list the pipelines and their last runs.
 
     Ctrl-C stops the step that runs; the same command starts again from the stored state.
 

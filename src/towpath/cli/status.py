@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
+
+if TYPE_CHECKING:
+    from towpath.catalog.runs import Run
+    from towpath.core.event import Event
+    from towpath.registry.model import ModelVersion
+    from towpath.workspace import Workspace
+
+LAST = 5
 
 
 @click.command()
@@ -22,45 +32,50 @@ def status(*, as_json: bool) -> None:
     from towpath.project.plan import plan_project
 
     with open_workspace() as workspace:
-        project, catalog = workspace.project, workspace.catalog
-        changes = len(plan_project(project, catalog).changes)
-        tables = [(name, workspace.lake[name].rows()) for name in project.datasets]
-        runs = latest(catalog, limit=5)
-        versions = workspace.models.list()
-        champions = {name: workspace.models.aliases(name) for name in project.models}
-        events = read(catalog, limit=5)
-    models = [
+        changes = len(plan_project(workspace.project, workspace.catalog).changes)
+        tables = {name: workspace.lake[name].rows() for name in workspace.project.datasets}
+        versions, aliases = _models(workspace)
+        runs = latest(workspace.catalog, limit=LAST)
+        events = read(workspace.catalog, limit=LAST)
+    if as_json:
+        facts = {"project": workspace.settings.name, "unapplied_changes": changes}
+        found = {"datasets": tables, "models": versions, "aliases": aliases}
+        print_json({**facts, **found, "runs": runs, "events": events})
+        return
+    state = f"[yellow]{changes} changes to apply[/]" if changes else "[green]registered[/]"
+    name = workspace.settings.name
+    console().print(f"[bold]{name}[/]  {workspace.root}  {state}", soft_wrap=True)
+    print_table("Datasets", ("name", "rows"), list(tables.items()))
+    _print_models(versions, aliases)
+    _print_log(runs, events)
+
+
+def _models(workspace: Workspace) -> tuple[tuple[ModelVersion, ...], dict[str, dict[str, int]]]:
+    """Return the registered versions and where the aliases point."""
+    versions = workspace.models.list()
+    return versions, {one.model: workspace.models.aliases(one.model) for one in versions}
+
+
+def _print_models(versions: tuple[ModelVersion, ...], aliases: dict[str, dict[str, int]]) -> None:
+    """Print a line for each version."""
+    rows = [
         (
             one.model,
             one.version,
             one.estimator,
-            ", ".join(
-                alias for alias, at in champions.get(one.model, {}).items() if at == one.version
-            ),
+            ", ".join(name for name, at in aliases[one.model].items() if at == one.version),
             one.metrics["roc_auc"].value if "roc_auc" in one.metrics else None,
             one.predictor,
         )
         for one in versions
     ]
-    if as_json:
-        facts = {
-            "project": workspace.settings.name,
-            "unapplied_changes": changes,
-            "datasets": dict(tables),
-            "models": versions,
-            "aliases": champions,
-            "runs": runs,
-            "events": events,
-        }
-        print_json(facts)
-        return
-    out = console()
-    state = f"[yellow]{changes} changes to apply[/]" if changes else "[green]registered[/]"
-    out.print(f"[bold]{workspace.settings.name}[/]  {workspace.root}  {state}", soft_wrap=True)
-    print_table("Datasets", ("name", "rows"), tables)
     heads = ("model", "version", "estimator", "alias", "ROC AUC", "served by")
-    print_table("Model versions", heads, models)
+    print_table("Model versions", heads, rows)
+
+
+def _print_log(runs: tuple[Run, ...], events: tuple[Event, ...]) -> None:
+    """Print the last runs and events."""
     rows = [(one.id, one.status, f"{one.started_at:%Y-%m-%d %H:%M}") for one in runs]
-    print_table("Last runs", ("run", "state", "started"), rows)
+    print_table("Last runs", ("run", "status", "started"), rows)
     said = [(f"{one.at:%Y-%m-%d %H:%M}", one.actor, one.action, one.subject) for one in events]
     print_table("Last events", ("at", "who", "what", "which"), said)

@@ -101,6 +101,7 @@ def local_path(url: str, root: Path) -> Path:
     """Return the path in a URL such as ``file:.towpath/lake``, from the project's folder.
 
     Example:
+        >>> from pathlib import Path
         >>> local_path("sqlite:.towpath/catalog.db", Path("/taxi")).as_posix()
         '/taxi/.towpath/catalog.db'
     """

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from towpath.features.view import FeatureView
     from towpath.lake.dataset import Dataset
 
-Columns = dict[str, list[object]]
 Row = dict[str, object]
 
 
@@ -78,9 +77,11 @@ class Lookup:
         self._nullable = nullable_inputs(feature_set, views, datasets)
         self._kinds = {**self._dtypes, **self.schema}
         self._needed = self._needed_columns()
+        self._places = {name: place for place, name in enumerate(self.schema)}
         self._chained = {name for one in feature_set.derived for name in one.inputs}
         self._decode = msgspec.msgpack.Decoder(list[object]).decode
         self._spine_columns = spine_columns(self._spine)
+        _compile_kernel()
 
     @property
     def defaults(self) -> list[object]:
@@ -112,8 +113,7 @@ class Lookup:
         rows = [self._stored(value, at) for value in packed if value is not None]
         found: list[dict[str, object] | None] = [None] * len(keys)
         if rows:
-            columns = self._features(rows, at)
-            for place, values in zip(places, zip(*columns, strict=True), strict=True):
+            for place, values in zip(places, self._features(rows, at), strict=True):
                 found[place] = dict(zip(self.schema, values, strict=True))
         return found
 
@@ -130,14 +130,11 @@ class Lookup:
             NotFound: a view was never materialised.
             Conflict: a view was materialised by another definition.
         """
-        return [column[0] for column in self._features([self._checked(row, at)], at)]
+        return self._features([self._checked(row, at)], at)[0]
 
     def by_rows(self, rows: Sequence[Mapping[str, object]], at: int) -> list[list[object]]:
         """Return what ``by_row`` would for each row, read together."""
-        if not rows:
-            return []
-        columns = self._features([self._checked(row, at) for row in rows], at)
-        return [list(values) for values in zip(*columns, strict=True)]
+        return self._features([self._checked(row, at) for row in rows], at) if rows else []
 
     def freshness(self) -> dict[str, int]:
         """Return for each view the time, in microseconds, up to which its events are known.
@@ -198,58 +195,65 @@ class Lookup:
         return checked
 
     def _features(self, rows: Sequence[Row], at: int) -> list[list[object]]:
-        """Compute all features of rows, one list a feature, in the order of the schema."""
-        columns: Columns = {name: [row[name] for row in rows] for name in self._needed}
-        columns[self.feature_set.at] = [at] * len(rows)
+        """Compute all features of rows, one list a row, in the order of the schema."""
+        found: list[list[object]] = [[] for _ in rows]
         for source in self._sources:
-            columns.update(self._read(source, columns, at))
-        self._derive(columns, len(rows))
-        return [columns[name] for name in self.schema]
+            self._read(source, rows, at, found)
+        for row, values in zip(rows, found, strict=True):
+            values += [row[name] for name in self.feature_set.columns]
+        self._derive(rows, found)
+        return found
 
-    def _read(self, source: Source, columns: Columns, at: int) -> Columns:
-        """Read one view for all rows; keys without events share one empty block."""
-        parts = zip(*(columns[name] for name in source.columns), strict=True)
+    def _read(
+        self, source: Source, rows: Sequence[Row], at: int, found: Sequence[list[object]]
+    ) -> None:
+        """Add one view's features to each row; keys without events share one empty block."""
+        parts = [[row[name] for name in source.columns] for row in rows]
         keys = [NOTHING if None in part else encode_key(part) for part in parts]
-        *blocks, none = self._store.read(source.view, [*keys, NOTHING])
-        swept = [self._sweep(source, none if block is None else block, at) for block in blocks]
-        return dict(zip(source.names, map(list, zip(*swept, strict=True)), strict=True))
+        keys.append(NOTHING)
+        blocks = self._store.read(source.view, keys)
+        none = blocks.pop()
+        for values, block in zip(found, blocks, strict=True):
+            values.extend(_sweep(source, none if block is None else block, at))
 
-    def _sweep(self, source: Source, block: Buffer | None, at: int) -> list[object]:
-        """Compute one view's features from a block."""
-        plan = source.plan
-        results = np.empty((2, len(source.names)), dtype=np.int64)
-        data = NOTHING if block is None else block
-        buffer = np.frombuffer(data, dtype=np.uint8)
-        outcome = sweep_block(buffer, plan.specs, plan.layout, at, results)
-        if outcome != OK:
-            raise _refused(source.view, outcome, at)
-        numbers, here = results.tolist()
-        reals = results[0].view(np.float64).tolist()
-        return [
-            None
-            if not here[place]
-            else reals[place]
-            if kind == "float64"
-            else _value(kind, numbers[place], data)
-            for place, kind in enumerate(plan.results)
-        ]
-
-    def _derive(self, columns: Columns, rows: int) -> None:
+    def _derive(self, rows: Sequence[Row], found: Sequence[list[object]]) -> None:
         """Add the derived features, in order."""
         arrays: dict[str, Array] = {}
         for feature in self.feature_set.derived:
             for name in feature.inputs:
                 if name not in arrays:
-                    arrays[name] = _array(
-                        columns[name], self._kinds[name], nullable=self._nullable[name]
-                    )
-            values, present = evaluate(feature, arrays, rows=rows)
+                    arrays[name] = self._input(name, rows, found)
+            computed, present = evaluate(feature, arrays, rows=len(rows))
             if feature.name in self._chained:
-                arrays[feature.name] = as_input(values, present)
-            columns[feature.name] = [
-                value if here else None
-                for value, here in zip(values.tolist(), present.tolist(), strict=True)
-            ]
+                arrays[feature.name] = as_input(computed, present)
+            columns = zip(found, computed.tolist(), present.tolist(), strict=True)
+            for values, value, here in columns:
+                values.append(value if here else None)
+
+    def _input(self, name: str, rows: Sequence[Row], found: Sequence[list[object]]) -> Array:
+        """Return a spine column or a view's feature in the form that derived functions receive."""
+        if name in self._dtypes:
+            given = [row[name] for row in rows]
+        else:
+            place = self._places[name]
+            given = [values[place] for values in found]
+        return _array(given, self._kinds[name], nullable=self._nullable[name])
+
+
+def _sweep(source: Source, block: Buffer | None, at: int) -> list[object]:
+    """Compute one view's features from a block."""
+    plan = source.plan
+    results = np.empty((2, len(source.names)), dtype=np.int64)
+    data = NOTHING if block is None else block
+    outcome = sweep_block(np.frombuffer(data, np.uint8), plan.specs, plan.layout, at, results)
+    if outcome != OK:
+        raise _refused(source.view, outcome, at)
+    numbers, here = results.tolist()
+    reals = results[0].view(np.float64).tolist()
+    return [
+        (real if kind == "float64" else _value(kind, number, data)) if there else None
+        for kind, number, real, there in zip(plan.results, numbers, reals, here, strict=True)
+    ]
 
 
 def _sources(
@@ -264,6 +268,12 @@ def _sources(
         plan = compile_view(view, dtypes)
         sources.append(Source(view.name, plan, spine_keys(ref, view), names))
     return sources
+
+
+def _compile_kernel() -> None:
+    """Load the compiled kernel now, so that no request waits for it."""
+    nothing = np.frombuffer(NOTHING, np.uint8)
+    sweep_block(nothing, np.empty((0, 5), np.int64), 0, 0, np.empty((2, 0), np.int64))
 
 
 def _value(kind: str, number: int, data: Buffer) -> object:

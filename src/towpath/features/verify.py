@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from towpath.core.record import Record
@@ -97,28 +98,36 @@ def verify(
     rows = _at(rows, feature_set.at, predictions["at"].filter(pa.array(known)))
     table = training_set(lake, feature_set, views, spine=rows, engine=engine)
     logged = predictions.filter(pa.array(known))
-    features = _objects(logged["features"])
-    keys = [str(key) for key in logged["key"].to_pylist()]
     schema = feature_schema(feature_set, views, lake.datasets)
     derived = {one.name for one in feature_set.derived if one.dtype == "float64"}
-    found: list[Mismatch] = []
-    for name in schema:
-        tolerance = DERIVED_TOLERANCE if name in derived else 0.0
-        for key, given, wanted in zip(keys, features, to_values(table[name]), strict=True):
-            if not _same(given.get(name), wanted, tolerance):
-                found.append(Mismatch(key, name, repr(given.get(name)), repr(wanted)))
+    found = _compare(logged, table.select(list(schema)), derived)
     names = [one.feature for one in found]
     return VerifyReport(
         checked=rows.num_rows,
         values=rows.num_rows * len(schema),
         mismatches=len(found),
-        skipped=len(known) - rows.num_rows,
+        skipped=known.size - rows.num_rows,
         by_feature={name: names.count(name) for name in dict.fromkeys(names)},
         first=tuple(found[:SHOWN]),
     )
 
 
-def _spine_rows(lake: Lake, dataset: Dataset, predictions: pa.Table) -> tuple[list[bool], pa.Table]:
+def _compare(logged: pa.Table, table: pa.Table, derived: set[str]) -> list[Mismatch]:
+    """Compare each value, feature by feature; ``derived`` are those with a tolerance."""
+    features = _objects(logged["features"])
+    keys = [str(key) for key in logged["key"].to_pylist()]
+    found: list[Mismatch] = []
+    for name in table.column_names:
+        tolerance = DERIVED_TOLERANCE if name in derived else 0.0
+        for key, given, wanted in zip(keys, features, to_values(table[name]), strict=True):
+            if not _same(given.get(name), wanted, tolerance):
+                found.append(Mismatch(key, name, repr(given.get(name)), repr(wanted)))
+    return found
+
+
+def _spine_rows(
+    lake: Lake, dataset: Dataset, predictions: pa.Table
+) -> tuple[npt.NDArray[np.bool_], pa.Table]:
     """Return which predictions have a row in the spine, and those rows in their order."""
     stored = lake[dataset.name].scan([*spine_columns(dataset), SEQUENCE])
     stored = latest_rows(stored, dataset)
@@ -130,7 +139,7 @@ def _spine_rows(lake: Lake, dataset: Dataset, predictions: pa.Table) -> tuple[li
     inside = places < codes.size
     known = inside.copy()
     known[inside] = (codes[order][places[inside]] == wanted[inside]) & (wanted[inside] >= 0)
-    return known.tolist(), stored.take(order[places[known]])
+    return known, stored.take(order[places[known]])
 
 
 def _objects(texts: Column) -> list[dict[str, object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CLASSES = 2
 SHOWN_VALUES = 5
+MOMENT = pa.timestamp("us", "UTC")
 YES = ("1", "true", "yes", "y", "t")
 NAIVE = re.compile(r"timestamp\[\w+\]|date32.*")
 
@@ -71,7 +72,7 @@ def tidy(source: Path, target: Path, roles: Roles) -> dict[str, object]:
     if roles.time:
         table = _with_time(table, _column(table, roles.time), roles.zone)
     elif roles.known_at:
-        instant = pa.scalar(parse_instant(roles.known_at), pa.timestamp("us", "UTC"))
+        instant = pa.scalar(parse_instant(roles.known_at), MOMENT)
         table = table.append_column("known_at", pa.repeat(instant, table.num_rows))
     target.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(_plain_types(table), target)
@@ -81,7 +82,8 @@ def tidy(source: Path, target: Path, roles: Roles) -> dict[str, object]:
 
 def positive_share(table: pa.Table, label: str) -> float:
     """Return the share of true labels."""
-    share: float = pc.mean(table.column(legal_name(label)).cast(pa.int8())).as_py()
+    values = table.column(legal_name(label)).cast(pa.float64())
+    share: float = pc.mean(values).as_py()
     return share
 
 
@@ -172,7 +174,7 @@ def _with_label(table: pa.Table, label: str, positive: str) -> pa.Table:
     if positive and positive not in {negative, found}:
         message = f"The label {label!r} has no value {positive!r}."
         raise Invalid(message, hint=f"Its values are {negative} and {found}.")
-    flags = pc.equal(texts, positive or found)
+    flags = pc.equal(texts, pa.scalar(positive or found))
     return table.set_column(table.column_names.index(label), label, flags)
 
 
@@ -180,20 +182,18 @@ def _with_time(table: pa.Table, time: str, zone: str) -> pa.Table:
     """Turn a column of times into microseconds in UTC."""
     column = table.column(time)
     if pa.types.is_string(column.type):
-        texts = column.to_pylist()
-        column = pa.chunked_array(
-            [[_instant(one, time) for one in texts]], pa.timestamp("us", "UTC")
-        )
+        moments = pa.array([_instant(one, time) for one in column.to_pylist()], MOMENT)
+        column = pa.chunked_array([moments])
     elif NAIVE.fullmatch(str(column.type)):
         if not zone:
             message = f"The times in {time!r} have no time zone."
             raise Invalid(message, hint="Say which: --zone UTC, or --zone Europe/Lisbon.")
-        naive = column.cast(pa.timestamp("us"))
+        naive: Any = column.cast(pa.timestamp("us"))
         column = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
     elif not pa.types.is_timestamp(column.type):
         message = f"The column {time!r} holds {column.type}, not times."
         raise Invalid(message, hint="Name a column of times such as 2013-10-01T08:30:00Z.")
-    utc = column.cast(pa.timestamp("us", "UTC"))
+    utc = column.cast(MOMENT)
     return table.set_column(table.column_names.index(time), time, utc)
 
 
@@ -217,6 +217,6 @@ def _plain_types(table: pa.Table) -> pa.Table:
         elif pa.types.is_time(column.type) or pa.types.is_null(column.type):
             column = column.cast(pa.string())
         elif pa.types.is_timestamp(column.type) and column.type.tz is None:
-            column = pc.strftime(column.cast(pa.timestamp("s")), format="%Y-%m-%d %H:%M:%S")
+            column = column.cast(pa.timestamp("s")).cast(pa.string())
         columns[name] = column
     return pa.table(columns)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.975
 BINS = 10
+FEWEST_DAYS = 10
 DAY = 86_400_000_000
 
 
@@ -126,6 +127,20 @@ def days(at: NDArray[np.int64]) -> NDArray[np.int64]:
         array([0, 0, 1])
     """
     return at // DAY
+
+
+def day_clusters(at: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Number the UTC day of each time, or None where there are too few days to compare.
+
+    Rows of one day depend on each other; a table without times has one day for all its rows,
+    which are then taken as independent.
+
+    Example:
+        >>> day_clusters(np.zeros(1000, np.int64)) is None
+        True
+    """
+    found = days(at)
+    return found if len(np.unique(found)) >= FEWEST_DAYS else None
 
 
 def _check(probability: Floats, label: Labels) -> None:

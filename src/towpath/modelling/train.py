@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from towpath.core.errors import Invalid
 from towpath.modelling.artifact import predict_estimator
-from towpath.modelling.evaluate import Evaluation, days, evaluate
+from towpath.modelling.evaluate import Evaluation, day_clusters, evaluate
 from towpath.modelling.examples import Examples, split
 from towpath.modelling.export import export
 from towpath.modelling.frame import to_matrix
@@ -101,7 +101,7 @@ def train(model: Model, estimator: str, rows: Examples) -> Trained:
         training_rows=len(training.label),
         test=test,
         probability=probability,
-        evaluation=evaluate(probability, test.label, clusters=days(test.at)),
+        evaluation=evaluate(probability, test.label, clusters=day_clusters(test.at)),
         seconds=seconds,
     )
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from towpath.core.errors import Conflict, Invalid
-from towpath.core.instant import format_instant
+from towpath.core.instant import format_instant, from_micros
 from towpath.core.record import Record
 from towpath.lake.infer import infer
 from towpath.lake.tidy import Roles, legal_name, tidy
@@ -154,8 +154,8 @@ def _split(table: pa.Table, at: str, *, timed: bool) -> dict[str, str]:
     moments = pc.quantile(
         table.column(at).cast(pa.int64()), q=1 - TEST_SHARE, interpolation="lower"
     )
-    instant = pa.scalar(moments[0].as_py(), pa.timestamp("us", "UTC")).as_py()
-    text = format_instant(instant.replace(microsecond=0) + timedelta(seconds=1))
+    instant = from_micros(int(moments[0].as_py())).replace(microsecond=0)
+    text = format_instant(instant + timedelta(seconds=1))
     return {
         "split": f'TimeSplit(train_until=datetime.fromisoformat("{text}"))',
         "split_class": "TimeSplit",

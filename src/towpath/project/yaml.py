@@ -201,7 +201,7 @@ def write_record(record: msgspec.Struct) -> str:
     Example:
         >>> from towpath.core.settings import Settings
         >>> write_record(Settings("taxi"))
-        'name: taxi\\n'
+        'name: taxi\n'
     """
     text: str = yaml.safe_dump(
         to_builtins(record), sort_keys=False, allow_unicode=True, width=FOLD_WIDTH

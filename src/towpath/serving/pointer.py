@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from towpath.core.durable import write_durably
-from towpath.core.errors import Conflict, NotFound
+from towpath.core.errors import Conflict, NotFound, did_you_mean
 from towpath.core.record import Record, from_json, to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from towpath.registry.model import ModelVersion
+    from towpath.serving.endpoint import Endpoint
 
 
 class Arm(Record, frozen=True):
@@ -52,6 +56,43 @@ class Deployment(Record, frozen=True):
 
     endpoint: str
     arms: tuple[Arm, ...]
+
+
+def deployment_of(endpoint: Endpoint, versions: Mapping[str, ModelVersion]) -> Deployment:
+    """Give each arm of an endpoint the version behind its alias.
+
+    Args:
+        endpoint: its arms are deployed in their order.
+        versions: versions of the endpoint's model by alias.
+
+    Raises:
+        NotFound: an arm's alias has no version.
+
+    Example:
+        >>> from towpath.serving.endpoint import Endpoint
+        >>> deployment_of(Endpoint("delay", model="late", arms={"champion": 1.0}), {})
+        Traceback (most recent call last):
+            ...
+        towpath.core.errors.NotFound: Model 'late' has no version 'champion'. There is none yet.
+    """
+    for alias in endpoint.arms:
+        if alias not in versions:
+            message = f"Model {endpoint.model!r} has no version {alias!r}."
+            raise NotFound(message, hint=did_you_mean(alias, versions), model=endpoint.model)
+    return Deployment(
+        endpoint.name,
+        tuple(
+            Arm(
+                alias,
+                share,
+                endpoint.model,
+                versions[alias].version,
+                versions[alias].bundle,
+                sha256=versions[alias].bundle_sha256,
+            )
+            for alias, share in endpoint.arms.items()
+        ),
+    )
 
 
 def pointer_path(state: Path, endpoint: str) -> Path:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import gc
+import ipaddress
 import logging
 import os
 import signal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from towpath.serving.served import Served
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 HEADER_MILLISECONDS = 5_000
 PROBE_SECONDS = 0.02
 PROBE_LIMIT = 10.0
@@ -86,13 +87,16 @@ def serve(
         Contract: a version's files are missing or damaged.
         NotFound: nothing is deployed at an endpoint.
     """
+    address = resolved(options.host)
     with ExitStack() as stack:
-        port = stack.enter_context(claimed_port(options.host, options.port))
+        port = stack.enter_context(claimed_port(address, options.port))
         answering = stack.enter_context(opened(endpoints, options, clock=clock or SystemClock()))
-        server = Server(answering, limits=Limits(waiting=options.waiting, hosts=_hosts(options)))
+        server = Server(
+            answering, limits=Limits(waiting=options.waiting, hosts=allowed_hosts(options))
+        )
         gc.collect()
         gc.freeze()
-        asyncio.run(_run(server.app, (options.host, port), ready))
+        asyncio.run(_run(server.app, (address, port), ready))
 
 
 @contextmanager
@@ -140,6 +144,24 @@ def log_folder(state: Path, endpoint: str) -> Path:
         'state/predictions/delay'
     """
     return state / "predictions" / endpoint
+
+
+def resolved(host: str) -> str:
+    """Return the address of a host name.
+
+    Raises:
+        Invalid: there is no such host.
+
+    Example:
+        >>> resolved("127.0.0.1")
+        '127.0.0.1'
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        message = f"The host {host!r} cannot be found: {error}."
+        raise Invalid(message, hint="Use --host 127.0.0.1.") from error
+    return str(found[0][4][0])
 
 
 @contextmanager
@@ -210,10 +232,11 @@ def _another(port: int) -> str:
     return f"Stop that process (find it: ss -ltnp 'sport = :{port}') or use --port {port + 1}."
 
 
-def _hosts(options: Options) -> frozenset[str]:
+def allowed_hosts(options: Options) -> frozenset[str]:
     """Return the names that the server may be called by, none for any."""
-    if options.host in LOOPBACK:
-        return frozenset((*LOOPBACK, *options.hosts))
+    address = resolved(options.host)
+    if ipaddress.ip_address(address).is_loopback:
+        return frozenset((*LOOPBACK, address, *options.hosts))
     return frozenset(options.hosts)
 
 

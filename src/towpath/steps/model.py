@@ -6,7 +6,6 @@ import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from towpath.core.durable import sync_file, write_durably
 from towpath.core.errors import NotFound
@@ -16,10 +15,9 @@ from towpath.features.feature_set import feature_schema
 from towpath.modelling.artifact import predict_version
 from towpath.modelling.candidate import Origin, draft, write_files
 from towpath.modelling.columns import FeatureColumns
-from towpath.modelling.evaluate import days
+from towpath.modelling.evaluate import day_clusters
 from towpath.modelling.evaluate import evaluate as measure
 from towpath.modelling.examples import Examples, Join, examples, split
-from towpath.modelling.gates import FEWEST_CLUSTERS
 from towpath.modelling.gates import gate as judge
 from towpath.modelling.train import train as fit
 from towpath.project.load import pick
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
 
     from towpath.modelling.model import Model
     from towpath.pipelines.runners import Report
@@ -116,7 +115,7 @@ def evaluate(
     report(0.5, "predictions")
     files = candidate_folder(workspace, model, estimator) / FILES_FOLDER
     probability = predict_version(candidate.version, files, test.features)
-    found = measure(probability, test.label, clusters=_clusters(test))
+    found = measure(probability, test.label, clusters=day_clusters(test.at))
     auc = found.metrics.get("roc_auc")
     return {
         "roc_auc": round(auc.value, 4) if auc else None,
@@ -154,7 +153,7 @@ def gate(
         test.label,
         challenger=predict_version(candidate.version, folder / FILES_FOLDER, test.features),
         champion=_champion_probability(workspace, model, test),
-        clusters=_clusters(test),
+        clusters=day_clusters(test.at),
     )
     version = candidate.version.replace(findings=found.findings)
     _keep(folder, candidate.replace(version=version, gated=True))
@@ -256,12 +255,6 @@ def _champion_probability(
         return None
     champion = workspace.models.get(model, number)
     return predict_version(champion, workspace.artifacts / champion.bundle, test.features)
-
-
-def _clusters(test: Examples) -> np.typing.NDArray[np.int64] | None:
-    """Number the days of the test rows, which are alike; None where there are few of them."""
-    found = days(test.at)
-    return found if len(np.unique(found)) >= FEWEST_CLUSTERS else None
 
 
 def _attempts(workspace: Workspace, version: ModelVersion) -> int:

@@ -77,9 +77,7 @@ def watch(
         history=_history(workspace, endpoint.model, before=interval),
         ticks=[piece.end for piece in interval.split(chosen.span) if _whole(piece, chosen)],
     )
-    arm = max(
-        read_pointer(workspace.state, chosen.endpoint).arms, key=lambda one: one.share
-    )
+    arm = max(read_pointer(workspace.state, chosen.endpoint).arms, key=lambda one: one.share)
     promised = workspace.models.get(arm.model, arm.version).metrics
     found = compare_with_holdout(found, promised)
     report(0.9, "report")

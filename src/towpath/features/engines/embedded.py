@@ -22,7 +22,7 @@ from towpath.features.arrays import (
 )
 from towpath.features.compile import CompiledView, compile_view
 from towpath.features.engines import SEQUENCE, TIME
-from towpath.features.engines.kernel import LATEST, sweep_groups
+from towpath.features.kernel import LATEST, sweep_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
