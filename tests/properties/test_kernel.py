@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from towpath.features.engines.embedded import EmbeddedEngine
-from towpath.features.exact_sum import add, new_sum, rounded
+from towpath.features.engines.exact_sum import add, new_sum, rounded
 from towpath.features.view import Aggregate, AggregateFunction, FeatureView, Latest
 
 ENGINE = EmbeddedEngine(workers=2)

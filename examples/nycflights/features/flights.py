@@ -183,8 +183,8 @@ aircraft = FeatureView(
     description="The aircraft by the register.",
     owner="fleet",
 )
-destination = FeatureView(
-    "destination",
+destination_airport = FeatureView(
+    "destination_airport",
     "airports",
     keys=("airport",),
     features=(Latest("latitude"), Latest("longitude")),
@@ -257,7 +257,7 @@ flight_delay = FeatureSet(
         "aircraft_arrivals",
         "origin_weather",
         "aircraft",
-        destination.on(airport="destination"),
+        destination_airport.on(airport="destination"),
     ),
     columns=("distance", "carrier", "origin", "destination"),
     derived=(hour, weekday, aircraft_age),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,8 @@ def towpath(debug: bool) -> None:  # noqa: FBT001 - click passes options by name
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Threads of scikit-learn that wait must not spin: beside any other load they slow tenfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = towpath.main(given, prog_name="towpath", standalone_mode=False)
     except (click.ClickException, click.Abort, TowpathError, OSError) as error:

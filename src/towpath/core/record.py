@@ -99,7 +99,7 @@ def from_builtins(value: object, kind: type[T]) -> T:
         >>> from_builtins([1, 2], tuple[int, ...])
         (1, 2)
     """
-    return cast("T", msgspec.convert(value, type=kind))
+    return msgspec.convert(value, type=kind)
 
 
 def fingerprint(value: object) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 from towpath.core.errors import Conflict, Invalid, NotFound, did_you_mean
 from towpath.core.instant import format_instant, from_micros
 from towpath.core.record import from_json
-from towpath.features.compile import CompiledView, compile_view
 from towpath.features.derived import Array, as_input, evaluate
+from towpath.features.engines.compile import CompiledView, compile_view
 from towpath.features.feature_set import feature_schema, nullable_inputs, spine_keys, validate
 from towpath.features.generation import Generation
 from towpath.features.online.codec import (

@@ -17,11 +17,11 @@ from towpath.lake.system import PREDICTIONS
 from towpath.project.load import pick
 from towpath.registry.bundle import read_contract
 from towpath.serving.compact import compact
-from towpath.serving.live import Live
-from towpath.serving.pointer import Arm, Deployment, read_pointer, write_pointer
+from towpath.serving.live import load_deployment
+from towpath.serving.pointer import deployment_of, read_pointer, write_pointer
 from towpath.serving.run import log_folder
 from towpath.serving.score import score
-from towpath.serving.served import Served
+from towpath.serving.served import Served, from_lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,15 +40,11 @@ def deploy(workspace: Workspace, model: str) -> tuple[str, ...]:
         The endpoints that were pointed; one of whose arms an alias is missing is left alone.
     """
     aliases = workspace.models.aliases(model)
+    versions = {alias: workspace.models.get(model, at) for alias, at in aliases.items()}
     pointed = []
     for endpoint in workspace.project.endpoints.values():
-        if endpoint.model == model and set(endpoint.arms) <= set(aliases):
-            arms = tuple(
-                Arm(alias, share, model, version, workspace.models.get(model, version).bundle)
-                for alias, share in endpoint.arms.items()
-                for version in (aliases[alias],)
-            )
-            write_pointer(workspace.state, Deployment(endpoint.name, arms))
+        if endpoint.model == model and set(endpoint.arms) <= set(versions):
+            write_pointer(workspace.state, deployment_of(endpoint, versions))
             pointed.append(endpoint.name)
     return tuple(pointed)
 
@@ -99,33 +95,20 @@ def replay(
     interval = Interval(parse_instant(start), parse_instant(until))
     chosen = pick(workspace.project.endpoints, endpoint, "endpoint")
     project, feature_set = workspace.project, feature_set_of(workspace, chosen)
-    dataset = project.datasets[feature_set.spine]
-    moment = pc.field(feature_set.at)
-    rows = workspace.lake[dataset.name].scan(
-        where=(moment >= interval.start) & (moment < interval.end)
-    )
-    if not rows.num_rows:
-        message = f"Dataset {dataset.name!r} has no rows to predict in {interval}."
-        raise NotFound(
-            message, hint=f"Look at its times: towpath data show {dataset.name} --rows 3"
-        )
-    live = Live(
-        chosen.name,
+    key = project.datasets[feature_set.spine].key
+    rows = _rows_between(workspace, feature_set, interval)
+    loaded = load_deployment(
+        read_pointer(workspace.state, chosen.name),
         schema=feature_schema(feature_set, project.views, project.datasets),
-        state=workspace.state,
         artifacts=workspace.artifacts,
     )
     report(0.05, f"features of {rows.num_rows:,} rows")
-    rows = rows.sort_by(
-        [(feature_set.at, "ascending"), *((name, "ascending") for name in dataset.key)]
-    )
     features = training_set(
         workspace.lake, feature_set, project.views, spine=rows, engine=workspace.engine
     )
     for offset in range(0, features.num_rows, REPLAY_ROWS):
         report(0.2 + 0.8 * offset / features.num_rows, f"predicted {offset:,} rows")
-        part = features.slice(offset, REPLAY_ROWS)
-        table = score(live.loaded, part, key=dataset.key, at=feature_set.at)
+        table = score(loaded, features.slice(offset, REPLAY_ROWS), key=key, at=feature_set.at)
         workspace.lake.ingest(PREDICTIONS.name, table, mode="append", root=workspace.root)
     return {"predictions": features.num_rows}
 
@@ -147,16 +130,20 @@ def logged_predictions(workspace: Workspace, endpoint: str) -> pa.Table:
     return rows
 
 
+def _rows_between(workspace: Workspace, feature_set: FeatureSet, interval: Interval) -> pa.Table:
+    """Return the spine's rows with a prediction time in the interval, in a fixed order."""
+    table = workspace.lake[feature_set.spine]
+    moment = pc.field(feature_set.at)
+    rows = table.scan(where=(moment >= interval.start) & (moment < interval.end))
+    if not rows.num_rows:
+        message = f"Dataset {feature_set.spine!r} has no rows to predict in {interval}."
+        hint = f"Look at its times: towpath data show {feature_set.spine} --rows 3"
+        raise NotFound(message, hint=hint)
+    return rows.sort_by([(name, "ascending") for name in (feature_set.at, *table.dataset.key)])
+
+
 def _served(workspace: Workspace, endpoint: Endpoint) -> Served:
     """Put one endpoint together."""
     project, feature_set = workspace.project, feature_set_of(workspace, endpoint)
-    spine = project.datasets[feature_set.spine]
-    needed = [column for column in spine.columns if column.name != feature_set.at]
-    return Served(
-        endpoint=endpoint,
-        source=Lookup(workspace.online, feature_set, project.views, project.datasets),
-        schema=feature_schema(feature_set, project.views, project.datasets),
-        key=tuple(spine.column(name) for name in spine.key),
-        row=tuple(needed),
-        defaults=dict(feature_set.defaults),
-    )
+    lookup = Lookup(workspace.online, feature_set, project.views, project.datasets)
+    return from_lookup(endpoint, lookup, project.datasets[feature_set.spine])

@@ -41,6 +41,9 @@ PRELOAD = (
     "towpath.features.online.lmdb",
     "towpath.lake.tables.delta",
     "towpath.registry.stores.mlflow",
+    # MLflow itself would import these two in each step that opens its database.
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
 )
 
 

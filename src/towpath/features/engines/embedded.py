@@ -17,15 +17,14 @@ from towpath.features.arrays import (
     dtype_of,
     to_arrow,
     to_bits,
-    to_codes,
     without_nan,
 )
-from towpath.features.compile import CompiledView, compile_view
 from towpath.features.engines import SEQUENCE, TIME
-from towpath.features.kernel import LATEST, sweep_groups
+from towpath.features.engines.compile import CompiledView, compile_view
+from towpath.features.engines.kernel import LATEST, sweep_groups
+from towpath.features.order import event_order, key_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from towpath.features.view import FeatureView
@@ -105,45 +104,6 @@ class EmbeddedEngine:
             for task in tasks:
                 task.result()
         return out, present
-
-
-def key_codes(
-    events: pa.Table, labels: pa.Table, keys: Sequence[str]
-) -> tuple[Int64Array, Int64Array]:
-    """Number the keys of both tables alike; a key with a null is -1.
-
-    Example:
-        >>> a, b = pa.table({"k": ["x", "y"]}), pa.table({"k": ["y", None]})
-        >>> [codes.tolist() for codes in key_codes(a, b, ["k"])]
-        [[0, 1], [1, -1]]
-    """
-    codes = np.zeros(events.num_rows + labels.num_rows, dtype=np.int64)
-    for key in keys:
-        kind = labels[key].type
-        both = pa.chunked_array([*events[key].cast(kind).chunks, *labels[key].chunks], kind)
-        found, distinct = to_codes(both)
-        part = found.fill_null(-1).to_numpy()
-        absent = (part < 0) | (codes < 0)
-        codes = codes * max(len(distinct), 1) + part
-        if len(keys) > 1:
-            codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
-        codes[absent] = -1
-    return codes[: events.num_rows], codes[events.num_rows :]
-
-
-def event_order(codes: Int64Array, times: Int64Array, sequence: Int64Array) -> Int64Array:
-    """Return the order by (key, time, sequence), sorting only by what is not yet in order.
-
-    Example:
-        >>> event_order(np.array([1, 0, 1]), np.array([5, 5, 4]), np.array([0, 1, 2])).tolist()
-        [1, 2, 0]
-    """
-    arrived = bool(np.all(sequence[1:] >= sequence[:-1]))
-    by_time = np.argsort(times, kind="stable") if arrived else np.lexsort((sequence, times))
-    ordered = codes[by_time]
-    if ordered.size and ordered.max() < np.iinfo(np.int16).max:
-        ordered = ordered.astype(np.int16)
-    return by_time[np.argsort(ordered, kind="stable")].astype(np.int64)
 
 
 def _gather(plan: CompiledView, events: pa.Table, order: Int64Array) -> Events:

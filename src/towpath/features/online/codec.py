@@ -18,7 +18,7 @@ from numba import njit
 
 from towpath.core.errors import Contract, Invalid
 from towpath.core.instant import parse_instant, to_micros
-from towpath.features.kernel import (
+from towpath.features.engines.kernel import (
     COLUMN,
     FUNCTION,
     LATEST,

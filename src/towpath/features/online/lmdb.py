@@ -30,7 +30,8 @@ LOCK = "lock"
 MAP_BYTES = 1 << 36
 # LMDB keeps larger values in pages of their own, where they are aligned; smaller ones are copied.
 COPIED_BYTES = 4096
-OPEN_ATTEMPTS = 10
+OPEN_ATTEMPTS = 20
+RETRY_SECONDS = 0.001
 # How long a write by another process may go unseen: a look at the pointer costs as much as a read.
 TRUSTED_SECONDS = 0.05
 
@@ -172,7 +173,7 @@ class LmdbStore:
     def _generation(self, view: str) -> tuple[Generation, Stamp]:
         """Open the file that the pointer names, which a writer may replace meanwhile."""
         folder = self._folder / view
-        for _ in range(OPEN_ATTEMPTS):
+        for attempt in range(OPEN_ATTEMPTS):
             stamp = self._stamp(view)
             path = folder / _current(folder)
             try:
@@ -180,8 +181,10 @@ class LmdbStore:
                     opened = OPEN.get(str(path)) or Generation(path)
                     OPEN[str(path)] = opened
             except lmdb.Error as error:
-                if path.is_file():
+                # A writer removed the file, or another thread is still closing it.
+                if attempt == OPEN_ATTEMPTS - 1:
                     raise _explained(error, folder) from error
+                time.sleep(attempt * RETRY_SECONDS)
                 continue
             if self._stamp(view) == stamp:
                 return opened, stamp

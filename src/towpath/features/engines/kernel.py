@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from towpath.features.exact_sum import add, new_sum, rounded
+from towpath.features.engines.exact_sum import add, new_sum, rounded
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from towpath.core.instant import MICROSECOND
 from towpath.core.record import Record, fingerprint
-from towpath.features import kernel
+from towpath.features.engines import kernel
 from towpath.features.view import Aggregate, FeatureView, Latest
 
 if TYPE_CHECKING:
