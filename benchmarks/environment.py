@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -48,9 +49,10 @@ def towpath(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def run_json(python: Path | str, script: str, *arguments: str) -> dict[str, object]:
+def run_json(python: Path | str, script: str, *arguments: str) -> dict[str, Any]:
     """Run a script and decode the JSON object on its last line."""
-    command = [str(python), str(ROOT / "benchmarks" / script), *arguments]
+    interpreter = sys.executable if python == "python" else str(python)
+    command = [interpreter, str(ROOT / "benchmarks" / script), *arguments]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result

@@ -50,6 +50,14 @@ class TestLmdbStore(DurableOnlineStoreSuite):
         assert store.read("car", [b"a"]) == [b"1" * 9000]
         store.close()
 
+    def test_two_stores_in_one_process_read_the_same_generation(self, tmp_path: Path) -> None:
+        one, two = LmdbStore("lmdb:online", tmp_path), LmdbStore("lmdb:online", tmp_path)
+        one.write("car", [(b"a", b"1" * 9000)], b"{}")
+        assert one.read("car", [b"a"]) == two.read("car", [b"a"])
+        one.close()
+        assert two.read("car", [b"a"]) == [b"1" * 9000]
+        two.close()
+
     def test_only_the_present_generation_is_kept_on_disk(self, tmp_path: Path) -> None:
         store = LmdbStore("lmdb:online", tmp_path)
         for number in range(3):
