@@ -45,7 +45,7 @@ def compare(
         peer_name=name,
         unit=unit,
         ratio=round(ratio, 2),
-        target=target,
+        target=round(target, 3),
         holds=ratio >= target,
         runs=len(ours),
     )

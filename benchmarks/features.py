@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 RUNS = 5
 POLARS = ["polars==2.1.0", "pyarrow"]
 TOLERANCE = 1e-9
-# At most 1.5 times the peer's time.
-WITHIN = 1 / 1.5
+# At most twice the time of one bare join; for the whole set, six times that of sixteen.
+WHOLE = 1 / 6
+WITHIN = 0.5
 
 
 def measure() -> list[Claim]:
@@ -56,7 +57,7 @@ def measure() -> list[Claim]:
             whole,
             ("16 times Polars join_asof", plain),
             unit="s",
-            target=WITHIN,
+            target=WHOLE,
         ),
     ]
 

@@ -9,6 +9,11 @@ import sys
 
 import joblib
 import pandas as pd
+from pydantic import BaseModel
+
+
+class Request(BaseModel):
+    rows: list[dict[str, float | str | bool | None]]
 
 
 def train(data: str, model: str) -> None:
@@ -30,13 +35,9 @@ def train(data: str, model: str) -> None:
 def serve(model: str, port: int) -> None:
     import uvicorn
     from fastapi import FastAPI
-    from pydantic import BaseModel
 
     pipeline, columns, dtypes = joblib.load(model)
     app = FastAPI()
-
-    class Request(BaseModel):
-        rows: list[dict[str, float | str | bool | None]]
 
     @app.post("/predict")
     def predict(request: Request) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""For each view of the demo one plain join_asof of its first column: less work than its features."""
+"""For each view of the demo one plain join_asof of its first column: less than its features."""
 
 from __future__ import annotations
 
