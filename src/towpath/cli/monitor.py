@@ -62,8 +62,5 @@ def watch(*, as_json: bool, name: str, start: str, until: str) -> None:
       towpath monitor watch delay --from 2013-10-01 --until 2014-01-01 --json
     """
     result = run_step("monitor.watch", as_json=as_json, monitor=name, start=start, until=until)
-    findings = result["findings"]
-    if as_json or not isinstance(findings, list):
-        return
-    for one in findings:
-        console().print(f"[yellow]![/] {one['message']}", soft_wrap=True)
+    if not as_json:
+        console().print(f"[green]next:[/] open {result['report']}", soft_wrap=True)

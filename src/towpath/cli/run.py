@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MARKS = {"succeeded": "[green]✓[/]", "kept": "[green]=[/]", "skipped": "[dim]-[/]"}
 BAR_WIDTH = 20
+LONGEST = 40
+CLEAR = "\r\x1b[2K"
 REDRAW_SECONDS = 0.2
 
 
@@ -90,7 +92,7 @@ class Screen:
         mark = MARKS.get(attempt.status, "[red]✗[/]")
         text = f"{mark} {step.id:<22} {attempt.seconds:6.1f} s  {summary(attempt.result)}"
         self._clear()
-        self._out.print(text, soft_wrap=True)
+        self._out.print(text, overflow="ellipsis", no_wrap=True)
 
     def _redraw(self, text: str) -> None:
         """Replace the last line."""
@@ -102,11 +104,11 @@ class Screen:
     def _clear(self) -> None:
         """Empty the line the cursor stands on."""
         if self._live:
-            self._out.file.write("\r\x1b[2K")
+            self._out.file.write(CLEAR)
 
 
 def summary(result: Mapping[str, object]) -> str:
-    """Write the single values of a step's result on one line.
+    """Write the single values of a step's result on one line, long texts left out.
 
     Example:
         >>> summary({"rows": 3, "auc": 0.71234, "findings": []})
@@ -116,7 +118,7 @@ def summary(result: Mapping[str, object]) -> str:
     for name, value in result.items():
         if isinstance(value, bool):
             parts.append(f"{name.replace('_', ' ')} {'yes' if value else 'no'}")
-        elif isinstance(value, int | str) and value != "":
+        elif isinstance(value, int) or (isinstance(value, str) and 0 < len(value) <= LONGEST):
             shown = f"{value:,}" if isinstance(value, int) else value
             parts.append(f"{name.replace('_', ' ')} {shown}")
         elif isinstance(value, float):
@@ -163,4 +165,4 @@ def _last_run(runs: tuple[Run, ...]) -> tuple[str, str]:
 def say(fraction: float, text: str = "") -> None:
     """Report the progress of a step that a command runs itself, where somebody watches."""
     if sys.stderr.isatty():
-        click.echo(f"\r\x1b[2K{fraction:4.0%} {text}", nl=fraction >= 1.0, err=True)
+        click.echo(f"{CLEAR}{fraction:4.0%} {text}", nl=fraction >= 1.0, err=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from towpath.cli.output import console, open_applied, print_json
-from towpath.cli.run import say, summary
+from towpath.cli.run import CLEAR, say, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,12 @@ def run_step(uses: str, *, as_json: bool, **params: object) -> Mapping[str, obje
         as_json: whether to print JSON.
         params: the step's parameters; empty ones are left to their defaults.
     """
+    import logging
+
     from towpath.steps.execute import step_function
+
+    # What alerters log takes the place of the progress that stands on the last line.
+    logging.basicConfig(format=f"{CLEAR}%(message)s" if sys.stderr.isatty() else "%(message)s")
 
     given = {name: value for name, value in params.items() if value not in ("", ())}
     with open_applied() as workspace:

@@ -14,6 +14,7 @@ from towpath.core.record import Record
 from towpath.modelling.artifact import predict_estimator, save_estimator
 from towpath.modelling.card import card
 from towpath.modelling.frame import spread, to_rows
+from towpath.modelling.scores import write_scores
 from towpath.registry.golden import Golden, Value, write_golden
 from towpath.registry.model import ModelVersion
 
@@ -72,7 +73,7 @@ def draft(trained: Trained, origin: Origin) -> ModelVersion:
 
 
 def write_files(trained: Trained, version: ModelVersion, folder: Path) -> None:
-    """Write what a bundle holds: the plan, the original, golden rows and the model card.
+    """Write what a bundle holds: the plan, the original, golden rows, test scores, model card.
 
     Args:
         trained: the candidate.
@@ -84,6 +85,7 @@ def write_files(trained: Trained, version: ModelVersion, folder: Path) -> None:
         trained.plan.save(folder)
     save_estimator(trained.fitted, folder)
     write_golden(_golden(trained), folder)
+    write_scores(trained.test.key, trained.probability, folder)
     evaluation = msgspec.json.format(msgspec.json.encode(trained.evaluation))
     write_durably(folder / "evaluation.json", evaluation)
     write_durably(folder / CARD_FILE, card(trained, version).encode())

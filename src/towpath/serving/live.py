@@ -74,7 +74,10 @@ def _fitting(
         f"Version {arm.version} of model {arm.model!r} takes other features than endpoint "
         f"{deployment.endpoint!r} serves: {', '.join(changed)}."
     )
-    raise Conflict(message, hint="Restart the server, so that it serves the new feature set.")
+    raise Conflict(
+        message,
+        hint="Promote a version trained on the new features and restart, or change them back.",
+    )
 
 
 class Live:

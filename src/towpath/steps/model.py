@@ -19,6 +19,7 @@ from towpath.modelling.evaluate import day_clusters
 from towpath.modelling.evaluate import evaluate as measure
 from towpath.modelling.examples import Examples, Join, examples, split
 from towpath.modelling.gates import gate as judge
+from towpath.modelling.scores import read_scores
 from towpath.modelling.train import train as fit
 from towpath.project.load import pick
 from towpath.registry.code import code_commit
@@ -152,7 +153,7 @@ def gate(
         chosen.gate.replace(alpha=chosen.gate.alpha / attempt),
         test.label,
         challenger=predict_version(candidate.version, folder / FILES_FOLDER, test.features),
-        champion=_champion_probability(workspace, model, test),
+        champion=_champion_probability(workspace, candidate.version, test),
         clusters=day_clusters(test.at),
     )
     version = candidate.version.replace(findings=found.findings)
@@ -247,14 +248,21 @@ def _candidate(workspace: Workspace, model: str, estimator: str) -> Candidate:
 
 
 def _champion_probability(
-    workspace: Workspace, model: str, test: Examples
+    workspace: Workspace, candidate: ModelVersion, test: Examples
 ) -> np.typing.NDArray[np.float64] | None:
-    """Ask the champion for the test rows; None where there is no champion."""
-    number = workspace.models.aliases(model).get(CHAMPION)
+    """Return the champion's probability for the test rows; None where there is no champion.
+
+    A champion that reads other features cannot be asked again: then what it answered when it
+    was trained counts, row by row.
+    """
+    number = workspace.models.aliases(candidate.model).get(CHAMPION)
     if number is None:
         return None
-    champion = workspace.models.get(model, number)
-    return predict_version(champion, workspace.artifacts / champion.bundle, test.features)
+    champion = workspace.models.get(candidate.model, number)
+    bundle = workspace.artifacts / champion.bundle
+    if champion.schema == candidate.schema:
+        return predict_version(champion, bundle, test.features)
+    return read_scores(bundle, test.key)
 
 
 def _attempts(workspace: Workspace, version: ModelVersion) -> int:

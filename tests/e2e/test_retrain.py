@@ -1,0 +1,49 @@
+"""Training again: on the same data, and after the features changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+Run = Callable[..., Any]
+
+
+def trained(towpath: Run, folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    run = json.loads(towpath(folder, "run", "train", "--json").stdout)
+    return {one["step"]: one["result"] for one in run["attempts"]}
+
+
+def test_training_again_promotes_nobody_and_counts_the_attempts(shop: Path, towpath: Run) -> None:
+    before = json.loads(towpath(shop, "status", "--json").stdout)
+    again = trained(towpath, shop)
+    assert again["ingest"]["unchanged"] == ["orders"]
+    assert again["gate_boosting"]["decision"] == "reject"
+    # The rows judged boosting before, then the new baseline: each use costs a share of alpha.
+    assert again["gate_boosting"]["attempt"] == 3
+    assert again["promote_boosting"]["promoted"] is False
+    after = json.loads(towpath(shop, "status", "--json").stdout)
+    champion = before["aliases"]["returned"]["champion"]
+    assert after["aliases"]["returned"]["champion"] == champion
+    assert after["datasets"] == before["datasets"]
+
+
+def test_a_champion_of_other_features_is_compared_by_what_it_answered(
+    shop: Path, towpath: Run
+) -> None:
+    path = shop / "features" / "orders.py"
+    path.write_text(path.read_text().replace('        "amount",\n', ""))
+    towpath(shop, "apply")
+    gate = trained(towpath, shop)["gate_baseline"]
+    assert gate["decision"] == "reject"
+    assert gate["delta"] < 0
+    answer = towpath(shop, "predict", "returned", "1042", code=5)
+    assert "amount" in answer.stderr
+    assert "change them back" in answer.stderr
