@@ -79,7 +79,7 @@ def test_head_is_answered_as_get() -> None:
     assert send(App(ROUTES, limits=Limits()), "HEAD", "/things")[0] == 200
 
 
-def test_announced_body_over_the_limit_is_refused_unread() -> None:
+def test_announced_body_over_the_limit_is_refused() -> None:
     app = App(ROUTES, limits=Limits(body_bytes=3))
     assert send(app, "POST", "/echo", parts=[b"1234"])[0] == 413
 

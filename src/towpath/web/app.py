@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import msgspec
 
@@ -23,6 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 Handler = Callable[[Request], Response]
 
 UNMATCHED = "unmatched"
+# So many times the limit is read and thrown away, so that a client gets its answer.
+DISCARDED = 16
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -97,6 +100,8 @@ class App:
         """Find the route and run it; every error becomes an answer here."""
         try:
             length = self._check_headers(scope["headers"])
+            if length is not None and length > self.limits.body_bytes:
+                await self._refuse_body(receive)
             route = self._find(scope["method"], scope["path"])
             if route.queued:
                 self.admission.check()
@@ -140,8 +145,6 @@ class App:
         """Read the announced length of the body."""
         if not value.isdigit():
             raise Invalid("The header content-length is not a number.", hint="Send a number.")
-        if int(value) > self.limits.body_bytes:
-            raise _too_large(self.limits.body_bytes)
         return int(value)
 
     def _check_host(self, value: str) -> None:
@@ -161,19 +164,33 @@ class App:
                     message = await receive()
                     part = cast("bytes", message.get("body", b""))
                     size += len(part)
+                    more = bool(message.get("more_body", False))
                     if size > self.limits.body_bytes:
-                        raise _too_large(self.limits.body_bytes)
+                        await self._refuse_body(receive, more=more)
                     parts.append(part)
-                    if not message.get("more_body", False):
+                    if not more:
                         return b"".join(parts)
         except TimeoutError:
             message_text = f"The body did not arrive within {self.limits.body_seconds:g} s."
             raise Unavailable(message_text, hint="Send the request again.") from None
 
+    async def _refuse_body(self, receive: Receive, *, more: bool = True) -> NoReturn:
+        """Refuse a body that is too large, after taking the rest of it, within reason.
 
-def _too_large(limit: int) -> TooLarge:
-    """Say what fits."""
-    return TooLarge(f"The body is over {limit} bytes.", hint="Send fewer rows in one request.")
+        A client that still writes when the connection closes would see that, not the answer.
+
+        Raises:
+            TooLarge: always.
+        """
+        rest = DISCARDED * self.limits.body_bytes
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.limits.body_seconds):
+                while more and rest > 0:
+                    message = await receive()
+                    rest -= len(cast("bytes", message.get("body", b"")))
+                    more = bool(message.get("more_body", False))
+        message_text = f"The body is over {self.limits.body_bytes} bytes."
+        raise TooLarge(message_text, hint="Send fewer rows in one request.")
 
 
 async def _write(response: Response, send: Send) -> None:
