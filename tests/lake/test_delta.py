@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from towpath.catalog import table_versions
 from towpath.catalog.database import Database
 from towpath.core.errors import Conflict, Contract, Denied, NotFound
-from towpath.lake.lock import locked
+from towpath.core.lock import locked
 from towpath.lake.tables.delta import CHECKPOINT_EVERY, DeltaTableStore
 
 if TYPE_CHECKING:

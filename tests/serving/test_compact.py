@@ -13,6 +13,7 @@ import pytest
 from towpath.catalog.database import Database
 from towpath.core.clock import SystemClock
 from towpath.core.errors import Conflict
+from towpath.core.lock import locked
 from towpath.lake.lake import Lake
 from towpath.lake.tables.delta import DeltaTableStore
 from towpath.serving import compact as module
@@ -138,7 +139,7 @@ def test_log_of_no_predictions_is_no_error(tmp_path: Path, lake: Lake) -> None:
 def test_one_log_is_compacted_by_one_process(tmp_path: Path, lake: Lake) -> None:
     write(tmp_path / "log", range(3))
     with (
-        module._locked(tmp_path / "log"),
+        locked(tmp_path / "log" / module.LOCK),
         pytest.raises(Conflict, match="Another process"),
     ):
         compact(tmp_path / "log", lake)

@@ -13,9 +13,9 @@ from towpath.core.durable import file_hash
 from towpath.core.errors import Contract
 from towpath.core.event import Event
 from towpath.core.finding import Finding
+from towpath.core.lock import locked
 from towpath.core.record import Record, fingerprint, from_json, to_json
 from towpath.lake.contract import blocked_rows, check_rows, conform, findings, reasons
-from towpath.lake.lock import locked
 from towpath.lake.source import find_files, read_file
 
 if TYPE_CHECKING:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from towpath.catalog.events import emit
+from towpath.catalog.events import emit, read
 from towpath.core.errors import Conflict
 from towpath.core.event import Event
 from towpath.core.finding import blocking
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from towpath.catalog.database import Database
     from towpath.core.clock import Clock
     from towpath.registry.model import ModelVersion
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+PROMOTED = "model.promoted"
 
 
 def promote(
@@ -25,7 +28,7 @@ def promote(
     """Make a version the champion of its model and log the promotion.
 
     The event is committed after the alias has moved: whoever reads it finds it done. A crash
-    between the two is mended by promoting again.
+    between the two is mended by ``settle``.
 
     Raises:
         Conflict: the version is not registered, or its gate rejected it.
@@ -40,19 +43,32 @@ def promote(
         raise Conflict(message, hint="Train a better challenger.", model=version.model)
     previous = store.aliases(version.model).get(CHAMPION)
     with db.transaction():
-        emit(
-            db,
-            Event(
-                at=clock.now(),
-                actor=actor,
-                action="model.promoted",
-                subject=version.subject,
-                data={
-                    "alias": CHAMPION,
-                    "version": version.version,
-                    "previous": previous,
-                    "findings": [finding.message for finding in version.findings],
-                },
-            ),
-        )
+        emit(db, _promoted(version, previous, actor=actor, at=clock.now()))
         store.set_alias(version.model, CHAMPION, version.version)
+
+
+def settle(db: Database, store: ModelStore, model: str, *, clock: Clock) -> None:
+    """Log the promotion of a model's champion if a crash kept it out of the log."""
+    with db.transaction():
+        champion = store.aliases(model).get(CHAMPION)
+        told = read(db, subject=f"model/{model}", action=PROMOTED, limit=1)
+        previous = cast("int", told[0].data["version"]) if told else None
+        if champion is not None and champion != previous:
+            version = store.get(model, champion)
+            emit(db, _promoted(version, previous, actor="towpath", at=clock.now()))
+
+
+def _promoted(version: ModelVersion, previous: int | None, *, actor: str, at: datetime) -> Event:
+    """Say that a version became the champion, and what its gate found."""
+    return Event(
+        at=at,
+        actor=actor,
+        action=PROMOTED,
+        subject=version.subject,
+        data={
+            "alias": CHAMPION,
+            "version": version.version,
+            "previous": previous,
+            "findings": [finding.message for finding in version.findings],
+        },
+    )

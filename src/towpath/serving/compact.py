@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 
 from towpath.core.durable import write_durably
-from towpath.core.errors import Conflict
+from towpath.core.lock import locked
 from towpath.core.record import Record, from_json, to_json
 from towpath.lake.system import PREDICTIONS
 from towpath.serving.log import read_header, read_segment, segment_end, segments
 from towpath.serving.prediction_table import SCHEMA, prediction_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from towpath.lake.lake import Lake
@@ -61,7 +57,8 @@ def compact(folder: Path, lake: Lake, *, batch_bytes: int = BATCH_BYTES) -> int:
     total = 0
     if not folder.is_dir():
         return 0
-    with _locked(folder):
+    busy = f"Another process brings the predictions of {folder.name!r} into the lake."
+    with locked(folder / LOCK, wait_seconds=0.0, busy=busy):
         while True:
             progress = _planned(folder, batch_bytes)
             if not progress.planned:
@@ -110,23 +107,3 @@ def _table(folder: Path, progress: Progress) -> pa.Table:
 def _write(folder: Path, progress: Progress) -> None:
     """Write down how far it got."""
     write_durably(folder / PROGRESS, to_json(progress))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep a second compaction of the same log out."""
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        _lock(handle, folder)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    """Take the lock, or say who is in the way."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        message = f"Another process brings the predictions of {folder.name!r} into the lake."
-        raise Conflict(message, hint="Wait for it, then retry.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import gc
 import ipaddress
 import logging
@@ -25,6 +24,7 @@ from granian.server.embed import Server as Granian
 from towpath.core.clock import Clock, SystemClock
 from towpath.core.errors import Conflict, Invalid
 from towpath.core.instant import to_micros
+from towpath.core.lock import acquired
 from towpath.core.record import Record
 from towpath.serving.live import Live, watch
 from towpath.serving.log import PredictionLog
@@ -207,12 +207,10 @@ def _locked(port: int) -> Iterator[None]:
 
 def _lock(handle: int, port: int) -> None:
     """Take the lock and leave the process's number in it, for whoever comes second."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not acquired(handle):
         owner = os.read(handle, 20).decode() or "another"
         message = f"Port {port} is held by process {owner}, a towpath server."
-        raise Conflict(message, hint=_another(port), port=port) from error
+        raise Conflict(message, hint=_another(port), port=port)
     os.truncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
 

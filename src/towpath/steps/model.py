@@ -24,7 +24,7 @@ from towpath.modelling.train import train as fit
 from towpath.project.load import pick
 from towpath.registry.code import code_commit
 from towpath.registry.model import ModelVersion
-from towpath.registry.promote import CHALLENGER, CHAMPION
+from towpath.registry.promote import CHALLENGER, CHAMPION, settle
 from towpath.registry.promote import promote as make_champion
 from towpath.steps.endpoint import deploy
 from towpath.steps.feature import data_versions, read_training_set
@@ -86,7 +86,7 @@ def train(
     )
     version = draft(trained, origin)
     folder = candidate_folder(workspace, model, estimator)
-    shutil.rmtree(folder, ignore_errors=True)
+    _discard(folder)
     write_files(trained, version, folder / FILES_FOLDER)
     _keep(folder, Candidate(version, trained.parameters))
     return {
@@ -173,6 +173,8 @@ def promote(
 ) -> Mapping[str, object]:
     """Register a candidate; make it the champion, deployed, if its gate let it through.
 
+    What a run that was killed left undone is done too: the champion's deployment, its log.
+
     Returns:
         ``version``, whether it was ``promoted``, and the ``endpoints`` that now answer with it.
 
@@ -184,9 +186,11 @@ def promote(
         message = f"The gate has not judged the estimator {estimator!r} of model {model!r}."
         raise NotFound(message, hint=f"Run: towpath model gate {model} {estimator}")
     report(0.2, "registering")
+    settle(workspace.catalog, workspace.models, model, clock=workspace.clock)
     version = _register(workspace, candidate)
     if blocking(version.findings):
         workspace.models.set_alias(model, CHALLENGER, version.version)
+        deploy(workspace, model)
         return {
             "version": version.version,
             "promoted": False,
@@ -231,8 +235,16 @@ def candidate_folder(workspace: Workspace, model: str, estimator: str) -> Path:
     return workspace.state / "candidates" / model / estimator
 
 
+def _discard(folder: Path) -> None:
+    """Take a candidate away, its draft first: without it, the folder counts as not trained."""
+    if folder.exists():
+        (folder / DRAFT_FILE).unlink(missing_ok=True)
+        sync_file(folder)
+        shutil.rmtree(folder)
+
+
 def _keep(folder: Path, candidate: Candidate) -> None:
-    """Write a candidate's draft; without one, the folder counts as not trained."""
+    """Write a candidate's draft, after its files."""
     sync_file(folder)
     # The order of the schema matters: a deterministic encoder would sort it.
     write_durably(folder / DRAFT_FILE, msgspec.json.encode(candidate))
@@ -275,8 +287,11 @@ def _attempts(workspace: Workspace, version: ModelVersion) -> int:
 
 
 def _register(workspace: Workspace, candidate: Candidate) -> ModelVersion:
-    """Log a candidate in the model store, from a copy of its files."""
+    """Log a candidate in the model store, from a copy of its files; once, however often asked."""
     version = candidate.version
+    for logged in workspace.models.list(version.model):
+        if logged.replace(version=0, run_id="", bundle="", bundle_sha256="") == version:
+            return logged
     folder = candidate_folder(workspace, version.model, version.estimator)
     copy = folder / "registering"
     shutil.rmtree(copy, ignore_errors=True)

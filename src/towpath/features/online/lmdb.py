@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -15,10 +13,11 @@ import lmdb
 
 from towpath.core.durable import sync_file, write_durably
 from towpath.core.errors import Denied, NotFound, TowpathError, Unavailable
+from towpath.core.lock import locked
 from towpath.core.settings import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 POINTER = "current"
 LOCK = "lock"
+LOCK_SECONDS = 600.0
 # Address space, not disk: the file only grows as it is written.
 MAP_BYTES = 1 << 36
 # LMDB keeps larger values in pages of their own, where they are aligned; smaller ones are copied.
@@ -93,7 +93,7 @@ class LmdbStore:
         folder = self._folder / view
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder):
+            with locked(folder / LOCK, wait_seconds=LOCK_SECONDS):
                 _remove_all_but(folder, _current(folder))
                 path = folder / f"{secrets.token_hex(8)}.lmdb"
                 _write_file(path, rows, meta)
@@ -127,7 +127,7 @@ class LmdbStore:
         folder = self._folder / view
         if not folder.is_dir():
             return
-        with _locked(folder):
+        with locked(folder / LOCK, wait_seconds=LOCK_SECONDS):
             (folder / POINTER).unlink(missing_ok=True)
             sync_file(folder)
             self._writes += 1
@@ -227,17 +227,6 @@ def _remove_all_but(folder: Path, kept: str) -> None:
     for path in folder.iterdir():
         if path.name not in (kept, POINTER, LOCK):
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Be the only writer of the view; the lock dies with its process."""
-    handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _explained(error: Exception, folder: Path) -> TowpathError:

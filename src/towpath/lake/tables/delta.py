@@ -24,8 +24,8 @@ from towpath.core.clock import Clock, SystemClock
 from towpath.core.durable import file_hash, sync_file
 from towpath.core.errors import Conflict, Contract, Denied, NotFound, Unavailable
 from towpath.core.instant import from_micros, to_micros
+from towpath.core.lock import locked
 from towpath.core.settings import local_path
-from towpath.lake.lock import locked
 from towpath.lake.tables import SEQUENCE
 from towpath.lake.tables.data_file import (
     data_file_hash,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from towpath.catalog import events, runs
@@ -13,12 +11,13 @@ from towpath.catalog.runs import Attempt, AttemptStatus, Failure, Run, RunStatus
 from towpath.core.errors import Conflict
 from towpath.core.event import Event
 from towpath.core.instant import format_span
+from towpath.core.lock import locked
 from towpath.core.record import fingerprint
 from towpath.pipelines.graph import order
 from towpath.pipelines.runners.child import Child
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -65,7 +64,10 @@ class LocalRunner:
     ) -> Run:
         """Run to the end; see ``Runner`` for what is promised."""
         steps = order(pipeline)
-        with self._locked(pipeline.name):
+        busy = f"The pipeline {pipeline.name!r} is running already."
+        lock = self._folder / f"{pipeline.name}.lock"
+        # Its children share the lock, so that it also covers a dying child.
+        with locked(lock, wait_seconds=LOCK_SECONDS, busy=busy):
             runs.mark_lost(self._db, pipeline.name, at=self._clock.now())
             version = fingerprint(pipeline)
             kept = self._kept(resume, version)
@@ -148,19 +150,6 @@ class LocalRunner:
         events.emit(self._db, event)
         return runs.get(self._db, run)
 
-    @contextmanager
-    def _locked(self, pipeline: str) -> Iterator[None]:
-        """Hold the pipeline's lock; children share it, so it also covers a dying child."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"{pipeline}.lock").open("w") as file:
-            deadline = time.monotonic() + LOCK_SECONDS
-            while not _lock(file.fileno()):
-                if time.monotonic() > deadline:
-                    message = f"The pipeline {pipeline!r} is running already."
-                    raise Conflict(message, hint="Wait for that run to end, or stop it.")
-                time.sleep(0.05)
-            yield
-
 
 def _ended_attempt(attempt: Attempt, step: Step, child: Child, listener: Progress) -> Attempt:
     """Follow a child to its end and say how it went."""
@@ -195,12 +184,3 @@ def _after(status: AttemptStatus) -> RunStatus:
     if status in {"succeeded", "kept"}:
         return "running"
     return "cancelled" if status == "cancelled" else "failed"
-
-
-def _lock(handle: int) -> bool:
-    """Take the file's lock if it is free."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -16,6 +16,7 @@ import msgspec
 
 from towpath.core.errors import NotFound, TowpathError, Unavailable, did_you_mean
 from towpath.core.instant import to_micros
+from towpath.core.lock import locked
 from towpath.core.settings import local_path
 from towpath.registry.bundle import seal
 from towpath.registry.model import ModelVersion
@@ -25,7 +26,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
 
 from mlflow.entities import Metric as LoggedMetric
-from mlflow.entities import Param, RunTag
+from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from towpath.registry.stores import Parameter
 
 RECORD_TAG = "towpath.version"
+ESTIMATOR_TAG = "towpath.estimator"
+LOCK = ".lock"
 PAGE = 200
 MISSING = "RESOURCE_DOES_NOT_EXIST"
 EXISTS = "RESOURCE_ALREADY_EXISTS"
@@ -68,13 +71,13 @@ class MlflowStore:
         self, draft: ModelVersion, *, parameters: Mapping[str, Parameter], files: Path
     ) -> ModelVersion:
         """Track a run, take a version number, move the files into place and record the version."""
-        with _explained():
+        with _explained(), locked(self._artifacts / LOCK):
+            self._remove_halves(draft.model)
             run_id = self._track(draft, parameters)
             bundle = f"{draft.model}/{run_id}"
             number = self._number(draft, run_id, bundle)
             version = draft.replace(version=number, run_id=run_id)
             staged = self._artifacts / f".staged-{run_id}"
-            self._artifacts.mkdir(parents=True, exist_ok=True)
             shutil.move(files, staged)
             digest = seal(staged, version, self._artifacts / bundle)
             version = version.replace(bundle=bundle, bundle_sha256=digest)
@@ -131,7 +134,7 @@ class MlflowStore:
     def _track(self, draft: ModelVersion, parameters: Mapping[str, Parameter]) -> str:
         """Write one run with its parameters, metrics and tags in one batch."""
         at = to_micros(draft.created_at) // 1000
-        tags = {"towpath.estimator": draft.estimator, "towpath.code": draft.code}
+        tags = {ESTIMATOR_TAG: draft.estimator, "towpath.code": draft.code}
         tags |= {f"towpath.data.{name}": str(one) for name, one in draft.data_versions.items()}
         metrics = {
             name if part == "value" else f"{name}_{part}": float(getattr(metric, part))
@@ -139,15 +142,34 @@ class MlflowStore:
             for part in ("value", "lower", "upper")
         }
         experiment = self._experiment(draft.model)
-        run = self._client.create_run(experiment, start_time=at, run_name=draft.estimator)
+        run = self._client.create_run(
+            experiment, start_time=at, run_name=draft.estimator, tags=tags
+        )
         run_id: str = run.info.run_id
         self._client.log_batch(
             run_id,
             metrics=[LoggedMetric(name, value, at, 0) for name, value in metrics.items()],
             params=[Param(name, str(value)[:LONGEST]) for name, value in parameters.items()],
-            tags=[RunTag(name, value) for name, value in tags.items()],
         )
         return run_id
+
+    def _remove_halves(self, model: str) -> None:
+        """Take away what a killed ``log`` of this model left; the caller holds the lock."""
+        for staged in self._artifacts.glob(".staged-*"):
+            shutil.rmtree(staged)
+        experiment = self._client.get_experiment_by_name(model)
+        known = [] if experiment is None else [experiment.experiment_id]
+        for run in self._client.search_runs(known, "attributes.status = 'RUNNING'"):
+            if ESTIMATOR_TAG not in run.data.tags:
+                continue
+            run_id = run.info.run_id
+            logged = self._client.search_model_versions(f"run_id = '{run_id}'")
+            halves = [one for one in logged if _record(one) is None]
+            for one in halves:
+                self._client.delete_model_version(one.name, one.version)
+            if halves or not logged:
+                shutil.rmtree(self._artifacts / model / run_id, ignore_errors=True)
+            self._client.set_terminated(run_id, "KILLED" if halves or not logged else "FINISHED")
 
     def _experiment(self, model: str) -> str:
         """Return the experiment of a model, made on first use."""
@@ -166,7 +188,7 @@ class MlflowStore:
             draft.model,
             source=(self._artifacts / bundle).resolve().as_uri(),
             run_id=run_id,
-            tags={"towpath.estimator": draft.estimator, "towpath.predictor": draft.predictor},
+            tags={ESTIMATOR_TAG: draft.estimator, "towpath.predictor": draft.predictor},
         )
         return int(made.version)
 
