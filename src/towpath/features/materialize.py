@@ -19,10 +19,10 @@ from towpath.core.record import Record, fingerprint, from_json, to_json
 from towpath.features.arrays import Int64Array, dtype_of, to_bits, to_values
 from towpath.features.engines import SEQUENCE, TIME
 from towpath.features.engines.compile import CompiledView, compile_view
+from towpath.features.engines.order import event_order, key_codes
 from towpath.features.feature_set import validate_view
 from towpath.features.generation import Generation
 from towpath.features.online.codec import NOTHING, Block, encode_key, pack
-from towpath.features.order import event_order, key_codes
 from towpath.features.spine import latest_rows, spine_columns, spine_name
 from towpath.features.training import read_events
 

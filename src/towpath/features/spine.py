@@ -9,7 +9,7 @@ import numpy as np
 from towpath.core.errors import Invalid
 from towpath.features.arrays import micros_of
 from towpath.features.engines import SEQUENCE
-from towpath.features.order import event_order, key_codes
+from towpath.features.engines.order import event_order, key_codes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,9 +14,9 @@ import pyarrow as pa
 from towpath.core.record import Record
 from towpath.features.arrays import ARROW_TYPES, micros_of, to_values
 from towpath.features.engines import SEQUENCE
+from towpath.features.engines.order import key_codes
 from towpath.features.feature_set import feature_schema
 from towpath.features.online.codec import coerce
-from towpath.features.order import key_codes
 from towpath.features.spine import latest_rows, spine_columns
 from towpath.features.training import training_set
 

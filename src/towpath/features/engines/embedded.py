@@ -11,27 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from towpath.features.arrays import (
-    ARROW_TYPES,
     Int64Array,
     MaskArray,
     dtype_of,
     to_arrow,
     to_bits,
-    without_nan,
 )
 from towpath.features.engines import SEQUENCE, TIME
 from towpath.features.engines.compile import CompiledView, compile_view
-from towpath.features.engines.kernel import LATEST, sweep_groups
-from towpath.features.order import event_order, key_codes
+from towpath.features.engines.kernel import COLUMN, FUNCTION, LATEST, sweep_groups
+from towpath.features.engines.order import event_order, key_codes
 
 if TYPE_CHECKING:
     from typing import Any
 
     from towpath.features.view import FeatureView
 
-    Result = pa.Array[Any] | pa.ChunkedArray[Any]
-
 Events = tuple[Int64Array, Int64Array, MaskArray]
+Result = tuple[Int64Array, MaskArray]
 TASKS_PER_WORKER = 4
 
 
@@ -59,27 +56,26 @@ class EmbeddedEngine:
         """Return the view's features, row by row as the labels."""
         used = {one.column for one in view.features if one.column}
         plan = compile_view(view, {name: dtype_of(events[name].type) for name in used})
-        events = events.filter(pc.is_valid(events[TIME]))
+        if events[TIME].null_count:
+            events = events.filter(pc.is_valid(events[TIME]))
         event_codes, label_codes = key_codes(events, labels, view.keys)
         order = event_order(event_codes, events[TIME].to_numpy(), events[SEQUENCE].to_numpy())
         order = order[np.searchsorted(event_codes[order], 0) :]
         label_times = labels[TIME].to_numpy()
-        label_order = np.lexsort((label_times, label_codes))
+        label_order = event_order(label_codes, label_times, np.arange(label_codes.size))
         sorted_codes = label_codes[label_order]
         groups = _groups(event_codes[order], sorted_codes)
-        out, present = self._sweep(
-            plan, _gather(plan, events, order), label_times[label_order], groups
-        )
+        gathered, strings = _gather(plan, events, order)
+        out, present = self._sweep(plan, gathered, label_times[label_order], groups)
         back = np.empty(label_order.size, dtype=np.int64)
         back[label_order] = np.arange(label_order.size)
-        return pa.table(
-            {
-                name: _column(
-                    plan, number, events, order, (out[number][back], present[number][back])
-                )
-                for number, name in enumerate(plan.names)
-            }
-        )
+        found = {}
+        for number, name in enumerate(plan.names):
+            result = out[number][back], present[number][back]
+            if plan.specs[number][FUNCTION] == LATEST:
+                result = _latest_values(plan.specs[number], gathered, result)
+            found[name] = _column(plan, number, strings, result)
+        return pa.table(found)
 
     def _sweep(
         self, plan: CompiledView, events: Events, at: Int64Array, groups: Int64Array
@@ -106,14 +102,18 @@ class EmbeddedEngine:
         return out, present
 
 
-def _gather(plan: CompiledView, events: pa.Table, order: Int64Array) -> Events:
-    """Return times, values and presence of the events in order."""
+def _gather(
+    plan: CompiledView, events: pa.Table, order: Int64Array
+) -> tuple[Events, list[list[str]]]:
+    """Return times, values and presence of the events in order, and what codes stand for."""
+    strings = []
     bits = np.empty((len(plan.columns), order.size), dtype=np.int64)
     valid = np.empty((len(plan.columns), order.size), dtype=np.uint8)
     for number, (name, dtype) in enumerate(zip(plan.columns, plan.dtypes, strict=True)):
-        values, present, _ = to_bits(events[name], dtype)
+        values, present, distinct = to_bits(events[name], dtype)
         bits[number], valid[number] = values[order], present[order]
-    return events[TIME].to_numpy()[order], bits, valid
+        strings.append(distinct)
+    return (events[TIME].to_numpy()[order], bits, valid), strings
 
 
 def _groups(event_codes: Int64Array, label_codes: Int64Array) -> Int64Array:
@@ -137,19 +137,21 @@ def _cut(groups: Int64Array, parts: int) -> list[Int64Array]:
     return [part for part in np.split(groups, np.unique(edges)) if part.size]
 
 
+def _latest_values(spec: Int64Array, events: Events, latest: Result) -> Result:
+    """Return the values, and their presence, of the events that were found."""
+    (rows, present), (_, bits, valid) = latest, events
+    if not bits.shape[1]:
+        return rows, present
+    rows = np.where(present, rows, 0)
+    return bits[spec[COLUMN]][rows], present & valid[spec[COLUMN]][rows]
+
+
 def _column(
-    plan: CompiledView,
-    number: int,
-    events: pa.Table,
-    order: Int64Array,
-    result: tuple[Int64Array, MaskArray],
-) -> Result:
+    plan: CompiledView, number: int, strings: list[list[str]], result: Result
+) -> pa.Array[Any]:
     """Turn one feature's results into an Arrow column."""
-    out, present = result
-    spec, dtype = plan.specs[number], plan.results[number]
-    if spec[0] == LATEST:
-        rows = order[np.where(present, out, 0)] if order.size else out
-        name = plan.columns[spec[1]]
-        taken = events[name].take(pa.array(rows, mask=present == 0))
-        return without_nan(taken) if dtype == "float64" else taken.cast(ARROW_TYPES[dtype])
+    (out, present), dtype = result, plan.results[number]
+    if dtype == "string":
+        distinct = pa.array(strings[plan.specs[number][COLUMN]], pa.string())
+        return distinct.take(pa.array(out, pa.int64(), mask=present == 0))
     return to_arrow(out.view(np.float64) if dtype == "float64" else out, present, dtype)

@@ -82,9 +82,33 @@ def sweep_groups(
 
 
 @njit(cache=True, nogil=True)
-def _lower(times: Ints, limit: int) -> int:
-    """Return the index of the first time that is not below the limit."""
-    low, high = 0, times.size
+def order_by_key(codes: Ints, rows: Ints, keys: int) -> Ints:
+    """Return the rows, whose order among each other is kept, by their codes from 0 to ``keys``."""
+    places = np.zeros(keys + 1, dtype=np.int64)
+    for row in rows:
+        places[codes[row] + 1] += 1
+    for code in range(keys):
+        places[code + 1] += places[code]
+    order = np.empty(rows.size, dtype=np.int64)
+    for row in rows:
+        order[places[codes[row]]] = row
+        places[codes[row]] += 1
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _lower(times: Ints, limit: int, low: int) -> int:
+    """Return the index, at least ``low``, of the first time that is not below the limit.
+
+    Times before ``low`` are known to be below. It is looked for in growing steps: over ascending
+    limits that costs little more than walking along.
+    """
+    step, high = 1, low
+    while high < times.size and times[high] < limit:
+        low = high + 1
+        high += step
+        step += step
+    high = min(high, times.size)
     while low < high:
         middle = (low + high) >> 1
         if times[middle] < limit:
@@ -98,8 +122,9 @@ def _lower(times: Ints, limit: int) -> int:
 def _latest(times: Ints, at: Ints, width: int, results: tuple[Ints, Mask]) -> None:
     """Find the last event at or before each time, not older than ``width``."""
     out, present = results
+    index = -1
     for label in range(at.size):
-        index = _lower(times, at[label] + 1) - 1
+        index = _lower(times, at[label] + 1, index + 1) - 1
         found = index >= 0 and (width == NO_LIMIT or times[index] >= at[label] - width)
         out[label] = index if found else 0
         present[label] = found
@@ -109,9 +134,11 @@ def _latest(times: Ints, at: Ints, width: int, results: tuple[Ints, Mask]) -> No
 def _bounds(times: Ints, at: Ints, spec: Ints, windows: Ints) -> None:
     """Find each window's events [first, last): (t - w, t], or [t - w, t) when exclusive."""
     reach = 0 if spec[EXCLUSIVE] else 1
+    start = stop = 0
     for label in range(at.size):
-        windows[0, label] = _lower(times, at[label] - spec[WIDTH] + reach)
-        windows[1, label] = _lower(times, at[label] + reach)
+        start = _lower(times, at[label] - spec[WIDTH] + reach, start)
+        stop = _lower(times, at[label] + reach, max(start, stop))
+        windows[0, label], windows[1, label] = start, stop
 
 
 @njit(cache=True, nogil=True)

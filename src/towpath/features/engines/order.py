@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from towpath.features.arrays import Int64Array, to_codes
+from towpath.features.engines.kernel import order_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,9 +45,16 @@ def event_order(codes: Int64Array, times: Int64Array, sequence: Int64Array) -> I
         >>> event_order(np.array([1, 0, 1]), np.array([5, 5, 4]), np.array([0, 1, 2])).tolist()
         [1, 2, 0]
     """
-    arrived = bool(np.all(sequence[1:] >= sequence[:-1]))
-    by_time = np.argsort(times, kind="stable") if arrived else np.lexsort((sequence, times))
-    ordered = codes[by_time]
-    if ordered.size and ordered.max() < np.iinfo(np.int16).max:
-        ordered = ordered.astype(np.int16)
-    return by_time[np.argsort(ordered, kind="stable")].astype(np.int64)
+    if not _ascends(sequence):
+        by_time = np.lexsort((sequence, times))
+    elif not _ascends(times):
+        by_time = np.argsort(times, kind="stable")
+    else:
+        by_time = np.arange(times.size)
+    keys = int(codes.max(initial=-1)) + 2
+    return order_by_key(codes + 1, by_time, keys)
+
+
+def _ascends(values: Int64Array) -> bool:
+    """Tell whether no value is below the one before it."""
+    return bool(np.all(values[1:] >= values[:-1]))
