@@ -73,9 +73,10 @@ class Workspace:
     @cached_property
     def lake(self) -> Lake:
         """Tables by name."""
-        store = load_plugin("table_stores", scheme(self.settings.lake))
-        tables = cast("TableStore", store(self.settings.lake, self.root, self.catalog))
-        return Lake(tables, self.catalog, self.project.datasets, clock=self.clock)
+        plugin = load_plugin("table_stores", scheme(self.settings.lake))
+        opened = plugin(self.settings.lake, self.root, self.catalog, clock=self.clock)
+        store = cast("TableStore", opened)
+        return Lake(store, self.catalog, self.project.datasets, clock=self.clock)
 
     @cached_property
     def engine(self) -> Engine:

@@ -36,7 +36,6 @@ SHOWN_BY_TESTS = {
     "lake/infer.py",
     "lake/ingest.py",
     "modelling/artifact.py",
-    "modelling/card.py",
     "modelling/kernel.py",
     "modelling/outputs.py",
     "modelling/train.py",

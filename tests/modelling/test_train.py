@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from tests.modelling.conftest import boosting, logistic
 
 from towpath.core.errors import Denied, Invalid
@@ -163,6 +165,13 @@ def test_a_saved_class_is_built_only_if_it_is_trusted(numbers: Examples, tmp_pat
         load_estimator(tmp_path)
     name = f"{Clipped.__module__}.Clipped"
     assert load_estimator(tmp_path, trusted=(name,)) is not None
+
+
+def test_functions_of_libraries_are_not_trusted(tmp_path: Path) -> None:
+    harmless_looking = make_pipeline(FunctionTransformer(np.array_str), SimpleImputer())
+    save_estimator(harmless_looking, tmp_path)
+    with pytest.raises(Denied, match=r"numpy\.array_str"):
+        load_estimator(tmp_path)
 
 
 def test_a_plain_csv_is_enough(tmp_path: Path) -> None:

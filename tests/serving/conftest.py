@@ -64,6 +64,7 @@ class FlightProject:
         self.state = folder / "state"
         self.artifacts = folder / "artifacts"
         self.log = self.state / "predictions" / "delay"
+        self.definition = ""
         self._servers: list[Server] = []
 
     @property
@@ -93,6 +94,7 @@ class FlightProject:
             version=version,
             estimator="baseline",
             feature_set="flight",
+            feature_set_version=self.definition,
             schema=schema,
             predictor="plan",
             threshold=0.5,

@@ -12,7 +12,7 @@ import pytest
 
 from towpath.catalog.database import Database
 from towpath.core.clock import SimulatedClock
-from towpath.core.errors import Invalid, NotFound
+from towpath.core.errors import Conflict, Invalid, NotFound
 from towpath.core.instant import parse_instant, parse_span, to_micros
 from towpath.features.derived import derived
 from towpath.features.engines.embedded import EmbeddedEngine
@@ -27,6 +27,7 @@ from towpath.lake.lake import Lake
 from towpath.lake.tables.delta import DeltaTableStore
 from towpath.serving.compact import compact
 from towpath.serving.endpoint import Endpoint
+from towpath.serving.live import Live, Taken
 from towpath.serving.log import read_segment, segments
 from towpath.serving.run import Options, log_folder, opened
 from towpath.serving.score import score
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tests.serving.conftest import FlightProject
 
     from towpath.features.derived import Array
+    from towpath.serving.pointer import Arm
     from towpath.serving.predict import Answering
 
 NOW = parse_instant("2013-03-01T12:00:00Z")
@@ -124,6 +126,11 @@ def delays(count: int) -> pa.Table:
     )
 
 
+def answers_from(project: FlightProject, lookup: Lookup) -> Arm:
+    project.definition = lookup.definition
+    return project.bundle(1, schema=lookup.schema, number="hour")
+
+
 @pytest.fixture
 def served(project: FlightProject) -> Iterator[Served]:
     clock = SimulatedClock(NOW)
@@ -136,7 +143,7 @@ def served(project: FlightProject) -> Iterator[Served]:
         materialize(lake, store, CARRIER, until=NOW, history=timedelta(days=1))
         materialize_spine(lake, store, "flights", until=NOW)
         lookup = Lookup(store, FEATURES, {"carrier": CARRIER}, DATASETS)
-        project.deploy(project.bundle(1, schema=lookup.schema, number="hour"))
+        project.deploy(answers_from(project, lookup))
         endpoint = from_lookup(Endpoint("delay", model="late"), lookup, FLIGHTS)
         with opened([endpoint], options, clock=clock) as (answering,):
             yield Served(answering, lake, options)
@@ -201,7 +208,7 @@ def test_discovery_tells_how_fresh_the_views_are(served: Served) -> None:
 def test_server_does_not_start_before_views_are_materialised(project: FlightProject) -> None:
     store = LmdbStore("lmdb:online", project.folder)
     lookup = Lookup(store, FEATURES, {"carrier": CARRIER}, DATASETS)
-    project.deploy(project.bundle(1, schema=lookup.schema, number="hour"))
+    project.deploy(answers_from(project, lookup))
     endpoint = from_lookup(Endpoint("delay", model="late"), lookup, FLIGHTS)
     options = Options(state=project.state, artifacts=project.artifacts)
     with (
@@ -209,3 +216,14 @@ def test_server_does_not_start_before_views_are_materialised(project: FlightProj
         opened([endpoint], options, clock=SimulatedClock(NOW)),
     ):
         pass
+
+
+def test_a_version_of_another_definition_is_refused(project: FlightProject) -> None:
+    store = LmdbStore("lmdb:online", project.folder)
+    longer = CARRIER.replace(ttl=timedelta(days=9))
+    lookup = Lookup(store, FEATURES, {"carrier": CARRIER}, DATASETS)
+    project.deploy(answers_from(project, Lookup(store, FEATURES, {"carrier": longer}, DATASETS)))
+    endpoint = from_lookup(Endpoint("delay", model="late"), lookup, FLIGHTS)
+    taken = Taken(endpoint.schema, endpoint.definition)
+    with pytest.raises(Conflict, match="their definition"):
+        Live("delay", taken, state=project.state, artifacts=project.artifacts)

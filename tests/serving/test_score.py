@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from towpath.core.errors import Contract
-from towpath.serving.live import load_deployment
+from towpath.serving.live import Taken, load_deployment
 from towpath.serving.pointer import Deployment
 from towpath.serving.score import score
 
@@ -34,7 +34,7 @@ def loaded(project: FlightProject) -> Loaded:
         project.bundle(1).replace(share=0.5),
         project.bundle(2, weight=0.02).replace(alias="challenger", share=0.5),
     )
-    return load_deployment(Deployment("delay", arms), schema=SCHEMA, artifacts=project.artifacts)
+    return load_deployment(Deployment("delay", arms), Taken(SCHEMA), artifacts=project.artifacts)
 
 
 def test_rows_are_answered_by_the_arm_of_their_key(loaded: Loaded) -> None:

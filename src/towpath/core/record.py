@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from towpath.core.source import source_hash
 
 T = TypeVar("T")
 
@@ -33,23 +31,11 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 def _encode_function(value: object) -> object:
-    """Stand in for a Python function by its name and the hash of its source."""
+    """Stand in for a Python function by its name and the hash of its source and of what it uses."""
     if not callable(value):
         message = f"{type(value).__name__} has no JSON form"
         raise NotImplementedError(message)
     return {"function": getattr(value, "__qualname__", repr(value)), "source": source_hash(value)}
-
-
-def source_hash(function: Callable[..., object]) -> str:
-    """Hash the source text of a function: two equal texts hash alike.
-
-    Example:
-        >>> import textwrap
-        >>> source_hash(textwrap.dedent) == source_hash(textwrap.dedent)
-        True
-    """
-    text = inspect.getsource(function)
-    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_LENGTH]
 
 
 def to_json(value: object) -> bytes:
@@ -87,19 +73,6 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
         Point(x=1)
     """
     return msgspec.json.decode(data, type=kind)
-
-
-def from_builtins(value: object, kind: type[T]) -> T:
-    """Convert plain dicts and lists strictly into ``kind``.
-
-    Raises:
-        msgspec.ValidationError: the value does not fit; its text names the path.
-
-    Example:
-        >>> from_builtins([1, 2], tuple[int, ...])
-        (1, 2)
-    """
-    return msgspec.convert(value, type=kind)
 
 
 def fingerprint(value: object) -> str:

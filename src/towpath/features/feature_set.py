@@ -8,7 +8,7 @@ import msgspec
 
 from towpath.core.errors import Invalid, NotFound, did_you_mean
 from towpath.core.name import checked_name
-from towpath.core.record import Record
+from towpath.core.record import Record, fingerprint
 from towpath.features.derived import Derived
 from towpath.features.view import Aggregate, FeatureView, Latest, ViewRef
 
@@ -105,6 +105,29 @@ def feature_schema(
         message = f"Feature set {feature_set.name!r} has the feature {twice!r} twice."
         raise Invalid(message, hint="Give each its own name.")
     return schema
+
+
+def definition_version(
+    feature_set: FeatureSet, views: Mapping[str, FeatureView], datasets: Mapping[str, Dataset]
+) -> str:
+    """Hash all that decides what the values of a feature set mean.
+
+    Descriptions do not, nor do the defaults, which stand for a row that is not known.
+
+    Example:
+        >>> from towpath.lake.dataset import Column, Dataset
+        >>> spine = Dataset("trips", (Column("at", "timestamp"), Column("seats", "int64")))
+        >>> fare = FeatureSet("fare", "trips", "at", columns=("seats",))
+        >>> told = fare.replace(description="For the meter.")
+        >>> one, other = (definition_version(each, {}, {"trips": spine}) for each in (fare, told))
+        >>> one == other
+        True
+    """
+    used = [views[ref.view].replace(description="", owner="") for ref in feature_set.refs]
+    read = [datasets[name] for name in (feature_set.spine, *(one.source for one in used))]
+    facts = [(one.name, one.key, one.event_time) for one in read]
+    meant = feature_set.replace(description="", owner="", defaults={})
+    return fingerprint([meant, used, facts])
 
 
 def validate(

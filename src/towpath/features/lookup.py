@@ -12,7 +12,13 @@ from towpath.core.instant import format_instant, from_micros
 from towpath.core.record import from_json
 from towpath.features.derived import Array, as_input, evaluate
 from towpath.features.engines.compile import CompiledView, compile_view
-from towpath.features.feature_set import feature_schema, nullable_inputs, spine_keys, validate
+from towpath.features.feature_set import (
+    definition_version,
+    feature_schema,
+    nullable_inputs,
+    spine_keys,
+    validate,
+)
 from towpath.features.generation import Generation
 from towpath.features.online.codec import (
     FOREIGN,
@@ -70,6 +76,7 @@ class Lookup:
         validate(feature_set, views, datasets)
         self.feature_set = feature_set
         self.schema = feature_schema(feature_set, views, datasets)
+        self.definition = definition_version(feature_set, views, datasets)
         self._store = store
         self._spine = datasets[feature_set.spine]
         self._dtypes = {column.name: column.dtype for column in self._spine.columns}

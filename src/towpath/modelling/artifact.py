@@ -23,7 +23,23 @@ if TYPE_CHECKING:
     from towpath.registry.model import ModelVersion
 
 ESTIMATOR_FILE = "model.skops"
-TRUSTED_LIBRARIES = ("sklearn", "numpy", "scipy")
+# Parts of scikit-learn's estimators that skops does not list itself. Never a whole library: the
+# functions in it could be combined to run anything.
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
 
 
 def save_estimator(fitted: Estimator, folder: Path) -> None:
@@ -39,15 +55,14 @@ def load_estimator(folder: Path, *, trusted: tuple[str, ...] = ()) -> Estimator:
 
     Args:
         folder: where ``model.skops`` lies.
-        trusted: full names of classes to build beside those of scikit-learn, numpy and scipy.
+        trusted: full names of classes and functions to build beside scikit-learn's classifiers.
 
     Raises:
-        Denied: the file holds a class that is not trusted; nothing is built.
+        Denied: the file holds something that is not trusted; nothing is built.
     """
     path = folder / ESTIMATOR_FILE
     unknown = skops.io.get_untrusted_types(file=path)
-    own = [name for name in unknown if name.partition(".")[0] in TRUSTED_LIBRARIES]
-    strange = sorted(set(unknown) - set(own) - set(trusted))
+    strange = sorted(set(unknown) - set(TRUSTED) - set(trusted))
     if strange:
         message = f"The saved model holds {strange[0]}, which is not trusted."
         raise Denied(message, hint=f"If you trust it: Model(..., trusted=({strange[0]!r},)).")

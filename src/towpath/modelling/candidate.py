@@ -77,7 +77,7 @@ def write_files(trained: Trained, version: ModelVersion, folder: Path) -> None:
 
     Args:
         trained: the candidate.
-        version: its draft, with the findings of the gate.
+        version: its draft.
         folder: an empty folder, best on the file system of the artifacts.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from towpath.core.instant import from_micros
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from towpath.core.finding import Finding
     from towpath.modelling.evaluate import Evaluation
     from towpath.modelling.train import Trained
     from towpath.registry.model import Metric, ModelVersion
@@ -19,7 +20,7 @@ def card(trained: Trained, version: ModelVersion) -> str:
 
     Args:
         trained: the candidate.
-        version: its draft, with the findings of the gate.
+        version: its draft.
     """
     model = trained.model
     parts = (
@@ -30,8 +31,6 @@ def card(trained: Trained, version: ModelVersion) -> str:
         _table(("metric", "value", "95 % interval", "base rate alone"), _quality(trained)),
         "## Calibration",
         _table(("rows", "predicted", "observed", "95 % interval"), _bins(trained.evaluation)),
-        "## Gate",
-        "\n".join(f"- {finding.message}" for finding in version.findings) or "Not run.",
         "## Served by",
         _served(trained),
         "## Made from",
@@ -42,6 +41,22 @@ def card(trained: Trained, version: ModelVersion) -> str:
         _table(("parameter", "value"), trained.parameters.items()),
     )
     return "\n\n".join(parts) + "\n"
+
+
+def gate_section(findings: Iterable[Finding]) -> str:
+    """Write what the gate found, the last section of a registered version's card.
+
+    Example:
+        >>> from towpath.core.finding import Finding
+        >>> print(gate_section([Finding("roc_auc", "late", passed=True, message="No champion.")]))
+        <BLANKLINE>
+        ## Gate
+        <BLANKLINE>
+        - No champion.
+        <BLANKLINE>
+    """
+    told = "\n".join(f"- {finding.message}" for finding in findings)
+    return f"\n## Gate\n\n{told}\n"
 
 
 def _facts(trained: Trained, version: ModelVersion) -> Iterable[tuple[str, object]]:

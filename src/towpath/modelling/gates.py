@@ -67,7 +67,7 @@ def gate(
 ) -> GateReport:
     """Test a challenger against the champion.
 
-    Give the n-th on the same rows ``rule.replace(alpha=rule.alpha / n)`` (Bonferroni).
+    Tests on the same rows share one alpha: give each its part, ``rule.replace(alpha=…)``.
 
     Args:
         rule: metric, mode and limits.

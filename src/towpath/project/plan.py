@@ -12,6 +12,7 @@ from towpath.project.load import FOLDERS, Project, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from towpath.catalog.database import Database
     from towpath.core.clock import Clock
@@ -84,11 +85,16 @@ def apply_plan(project: Project, db: Database, plan: Plan, *, actor: str, clock:
     Raises:
         Conflict: the project or the registered state moved since the plan was made.
     """
+    with db.transaction():
+        _register(project, db, plan, actor=actor, at=clock.now())
+
+
+def _register(project: Project, db: Database, plan: Plan, *, actor: str, at: datetime) -> None:
+    """Register a plan's changes unless something moved since it was made."""
     if plan_project(project, db).id != plan.id:
         message = f"The plan {plan.id} is out of date: the project or the catalogue moved."
         raise Conflict(message, hint="Look at the new plan: towpath plan")
     bodies = {(kind, name_of(record)): record for kind, record in project.definitions()}
-    now = clock.now()
     register(
         db,
         [
@@ -97,7 +103,7 @@ def apply_plan(project: Project, db: Database, plan: Plan, *, actor: str, clock:
                 name=change.name,
                 version=change.after,
                 body=to_json(bodies[change.kind, change.name]).decode(),
-                applied_at=now,
+                applied_at=at,
                 actor=actor,
             )
             for change in plan.changes

@@ -14,7 +14,6 @@ from towpath.serving.bundle import Bundle, load_bundle
 from towpath.serving.pointer import Arm, Deployment, pointer_path, read_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 POLL_SECONDS = 0.2
@@ -40,14 +39,24 @@ class Loaded(msgspec.Struct, frozen=True):
         return choose(self.deployment.endpoint, key, self.shares)
 
 
-def load_deployment(
-    deployment: Deployment, *, schema: Mapping[str, str], artifacts: Path
-) -> Loaded:
+class Taken(msgspec.Struct, frozen=True):
+    """The features that an endpoint gives to its versions.
+
+    Args:
+        schema: dtype by feature, in the order in which values are given.
+        definition: version of what they mean; not compared if empty.
+    """
+
+    schema: dict[str, str]
+    definition: str = ""
+
+
+def load_deployment(deployment: Deployment, taken: Taken, *, artifacts: Path) -> Loaded:
     """Load and prove every arm before any of them answers.
 
     Args:
         deployment: which versions.
-        schema: dtype by feature, in the order in which values are given.
+        taken: the features that they are given.
         artifacts: the project's folder of model files.
 
     Raises:
@@ -57,19 +66,18 @@ def load_deployment(
     if not deployment.arms:
         message = f"The deployment of endpoint {deployment.endpoint!r} has no arms."
         raise Conflict(message, hint="Promote a model version.")
-    bundles = tuple(_fitting(arm, deployment, schema, artifacts) for arm in deployment.arms)
+    bundles = tuple(_fitting(arm, deployment, taken, artifacts) for arm in deployment.arms)
     return Loaded(deployment, bundles, tuple(arm.share for arm in deployment.arms))
 
 
-def _fitting(
-    arm: Arm, deployment: Deployment, schema: Mapping[str, str], artifacts: Path
-) -> Bundle:
-    """Load one arm and check that it takes the features that are served."""
+def _fitting(arm: Arm, deployment: Deployment, taken: Taken, artifacts: Path) -> Bundle:
+    """Load one arm and check that it was trained on the features that are served."""
     bundle = load_bundle(artifacts / arm.bundle, sha256=arm.sha256)
-    taken = bundle.contract.schema
-    if list(taken.items()) == list(schema.items()):
+    trained, served = bundle.contract.schema, taken.schema
+    same = taken.definition in ("", bundle.contract.feature_set_version)
+    if same and list(trained.items()) == list(served.items()):
         return bundle
-    changed = sorted(dict(taken.items() ^ schema.items())) or ["their order"]
+    changed = sorted(dict(trained.items() ^ served.items())) or ["their definition or order"]
     message = (
         f"Version {arm.version} of model {arm.model!r} takes other features than endpoint "
         f"{deployment.endpoint!r} serves: {', '.join(changed)}."
@@ -85,7 +93,7 @@ class Live:
 
     Args:
         endpoint: name of the endpoint.
-        schema: dtype by feature, in the order in which values are given.
+        taken: the features that its versions are given.
         state: the project's folder of state.
         artifacts: the project's folder of model files.
 
@@ -100,14 +108,12 @@ class Live:
         Contract: a version's files are missing or damaged.
     """
 
-    def __init__(
-        self, endpoint: str, *, schema: Mapping[str, str], state: Path, artifacts: Path
-    ) -> None:
+    def __init__(self, endpoint: str, taken: Taken, *, state: Path, artifacts: Path) -> None:
         """Load what the pointer names."""
         self.endpoint = endpoint
         self.failure = ""
         self.swaps = 0
-        self._schema = schema
+        self._taken = taken
         self._state = state
         self._artifacts = artifacts
         self._seen = self._stamp()
@@ -136,7 +142,7 @@ class Live:
     def _load(self) -> Loaded:
         """Load what the pointer names."""
         deployment = read_pointer(self._state, self.endpoint)
-        return load_deployment(deployment, schema=self._schema, artifacts=self._artifacts)
+        return load_deployment(deployment, self._taken, artifacts=self._artifacts)
 
     def _stamp(self) -> tuple[int, int]:
         """Tell one state of the pointer file from another."""

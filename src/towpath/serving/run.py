@@ -26,7 +26,7 @@ from towpath.core.errors import Conflict, Invalid
 from towpath.core.instant import to_micros
 from towpath.core.lock import acquired
 from towpath.core.record import Record
-from towpath.serving.live import Live, watch
+from towpath.serving.live import Live, Taken, watch
 from towpath.serving.log import PredictionLog
 from towpath.serving.predict import Answering
 from towpath.serving.server import Server
@@ -111,7 +111,8 @@ def opened(
         for one in endpoints:
             name = one.endpoint.name
             _warm(one, clock)
-            live = Live(name, schema=one.schema, state=options.state, artifacts=options.artifacts)
+            taken = Taken(one.schema, one.definition)
+            live = Live(name, taken, state=options.state, artifacts=options.artifacts)
             folder = log_folder(options.state, name)
             log = stack.enter_context(PredictionLog(folder, name, features=tuple(one.schema)))
             answering.append(Answering(one, live, log=log, clock=clock))

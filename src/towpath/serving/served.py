@@ -54,6 +54,8 @@ class Served(msgspec.Struct, frozen=True):
         key: columns that identify a row.
         row: columns that a caller gives who knows the row; without them, only keys are taken.
         defaults: values for a key without a row; null for a feature that is not named.
+        definition: version of the features' definition; versions of models trained on another
+            are refused, unless it is empty.
     """
 
     endpoint: Endpoint
@@ -62,6 +64,7 @@ class Served(msgspec.Struct, frozen=True):
     key: tuple[Column, ...]
     row: tuple[Column, ...] = ()
     defaults: dict[str, object] = msgspec.field(default_factory=dict)
+    definition: str = ""
 
 
 def from_lookup(endpoint: Endpoint, lookup: Lookup, spine: Dataset) -> Served:
@@ -88,4 +91,5 @@ def from_lookup(endpoint: Endpoint, lookup: Lookup, spine: Dataset) -> Served:
         key=tuple(spine.column(name) for name in spine.key),
         row=tuple(one.replace(nullable=True) for one in spine.columns if one.name != at),
         defaults=dict(lookup.feature_set.defaults),
+        definition=lookup.definition,
     )

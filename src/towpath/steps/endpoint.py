@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from towpath.core.errors import NotFound
 from towpath.core.instant import parse_instant
 from towpath.core.interval import Interval
-from towpath.features.feature_set import FeatureSet, feature_schema
+from towpath.features.feature_set import FeatureSet, definition_version, feature_schema
 from towpath.features.lookup import Lookup
 from towpath.features.training import training_set
 from towpath.lake.system import PREDICTIONS
 from towpath.project.load import pick
 from towpath.registry.bundle import read_contract
 from towpath.serving.compact import compact
-from towpath.serving.live import load_deployment
+from towpath.serving.live import Taken, load_deployment
 from towpath.serving.pointer import deployment_of, read_pointer, write_pointer
 from towpath.serving.run import log_folder
 from towpath.serving.score import score
@@ -97,9 +97,10 @@ def replay(
     project, feature_set = workspace.project, feature_set_of(workspace, chosen)
     key = project.datasets[feature_set.spine].key
     rows = _rows_between(workspace, feature_set, interval)
+    definitions = (feature_set, project.views, project.datasets)
     loaded = load_deployment(
         read_pointer(workspace.state, chosen.name),
-        schema=feature_schema(feature_set, project.views, project.datasets),
+        Taken(feature_schema(*definitions), definition_version(*definitions)),
         artifacts=workspace.artifacts,
     )
     report(0.05, f"features of {rows.num_rows:,} rows")

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from towpath.catalog.events import emit
-from towpath.core.errors import Contract
+from towpath.core.durable import write_durably
+from towpath.core.errors import Conflict, Contract, NotFound
 from towpath.core.event import Event
 from towpath.core.instant import parse_instant, parse_span
-from towpath.core.record import fingerprint, to_builtins
-from towpath.features.feature_set import feature_schema
+from towpath.core.record import Record, fingerprint, from_json, to_builtins, to_json
+from towpath.features.feature_set import definition_version, feature_schema
 from towpath.features.materialize import materialize as materialize_view
 from towpath.features.materialize import materialize_spine
 from towpath.features.training import training_set as compute
@@ -20,6 +21,7 @@ from towpath.steps.endpoint import feature_set_of, logged_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -27,6 +29,23 @@ if TYPE_CHECKING:
     from towpath.modelling.model import Model
     from towpath.pipelines.runners import Report
     from towpath.workspace import Workspace
+
+
+MAKE = "towpath feature training-set"
+
+
+class TrainingSet(Record, frozen=True):
+    """What a kept training set was made from.
+
+    Args:
+        table: version of the table that holds it.
+        definition: version of the features' definition.
+        data_versions: version of each dataset that was read.
+    """
+
+    table: int
+    definition: str
+    data_versions: dict[str, int]
 
 
 def materialize(
@@ -82,9 +101,11 @@ def training_set(workspace: Workspace, report: Report, *, model: str) -> Mapping
 
     Raises:
         Contract: the spine is empty.
+        Conflict: data came in meanwhile.
     """
     chosen = pick(workspace.project.models, model, "model")
     feature_set = workspace.project.feature_sets[chosen.features]
+    inputs = data_versions(workspace, chosen)
     report(0.1, f"features of {feature_set.name}")
     spine = workspace.lake[feature_set.spine].scan()
     if not spine.num_rows:
@@ -97,10 +118,15 @@ def training_set(workspace: Workspace, report: Report, *, model: str) -> Mapping
     names = list(feature_schema(feature_set, views, workspace.project.datasets))
     key = workspace.project.datasets[feature_set.spine].key
     table = table.select(list(dict.fromkeys((*key, feature_set.at, *names))))
+    if data_versions(workspace, chosen) != inputs:
+        message = f"The data of model {model!r} changed while its training set was made."
+        raise Conflict(message, hint="Make it again.")
     report(0.7, f"{table.num_rows:,} rows")
-    inputs = data_versions(workspace, chosen)
-    batch = fingerprint([feature_set, [views[ref.view] for ref in feature_set.refs], inputs])
+    definition = _definition(workspace, chosen)
+    batch = fingerprint([definition, inputs])
     version = workspace.lake.store.overwrite(training_table(model), table, batch=batch)
+    kept = TrainingSet(version, definition, inputs)
+    write_durably(_training_file(workspace, model), to_json(kept))
     event = Event(
         at=workspace.clock.now(),
         actor=workspace.actor,
@@ -150,13 +176,40 @@ def training_table(model: str) -> str:
     return f"{model}__training"
 
 
-def read_training_set(workspace: Workspace, model: str) -> pa.Table:
-    """Read the training set that was kept.
+def kept_training_set(workspace: Workspace, model: Model) -> TrainingSet:
+    """Return what a model's training set was made from.
 
     Raises:
         NotFound: none was made yet.
+        Conflict: it was made from other definitions, or only half of it was made.
     """
-    return workspace.lake.store.scan(training_table(model))
+    path, hint = _training_file(workspace, model.name), f"Run: {MAKE} {model.name}"
+    if not path.exists():
+        raise NotFound(f"Model {model.name!r} has no training set yet.", hint=hint)
+    kept = from_json(path.read_bytes(), TrainingSet)
+    if kept.definition != _definition(workspace, model):
+        message = f"The training set of model {model.name!r} was made from other definitions."
+        raise Conflict(message, hint=hint)
+    if kept.table != workspace.lake.store.version(training_table(model.name)):
+        message = f"The making of model {model.name!r}'s training set was cut short."
+        raise Conflict(message, hint=hint)
+    return kept
+
+
+def read_training_set(workspace: Workspace, model: str, version: int) -> pa.Table:
+    """Read a training set that was kept."""
+    return workspace.lake.store.scan(training_table(model), version=version)
+
+
+def _training_file(workspace: Workspace, model: str) -> Path:
+    """Return the file that says what a training set was made from."""
+    return workspace.state / "training_sets" / f"{model}.json"
+
+
+def _definition(workspace: Workspace, model: Model) -> str:
+    """Return the version of the definition of what a model reads."""
+    project = workspace.project
+    return definition_version(project.feature_sets[model.features], project.views, project.datasets)
 
 
 def data_versions(workspace: Workspace, model: Model) -> dict[str, int]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from towpath.core.durable import sync_file, write_durably
-from towpath.core.errors import NotFound
+from towpath.catalog.events import emit
+from towpath.core.durable import write_durably
+from towpath.core.errors import Conflict, NotFound
 from towpath.core.finding import blocking
-from towpath.core.record import Record, fingerprint, from_json, to_builtins
+from towpath.core.record import to_builtins
 from towpath.features.feature_set import feature_schema
 from towpath.modelling.artifact import predict_version
-from towpath.modelling.candidate import Origin, draft, write_files
+from towpath.modelling.candidate import CARD_FILE, Origin, draft, write_files
+from towpath.modelling.card import gate_section
 from towpath.modelling.columns import FeatureColumns
 from towpath.modelling.evaluate import day_clusters
 from towpath.modelling.evaluate import evaluate as measure
@@ -22,39 +22,37 @@ from towpath.modelling.gates import gate as judge
 from towpath.modelling.scores import read_scores
 from towpath.modelling.train import train as fit
 from towpath.project.load import pick
+from towpath.registry.attempts import (
+    Comparison,
+    attempt_number,
+    digest,
+    gated,
+    share_of,
+)
+from towpath.registry.bundle import open_bundle
 from towpath.registry.code import code_commit
-from towpath.registry.model import ModelVersion
 from towpath.registry.promote import CHALLENGER, CHAMPION, settle
 from towpath.registry.promote import promote as make_champion
+from towpath.steps.candidate import (
+    Candidate,
+    candidate_files,
+    candidate_folder,
+    discard_candidate,
+    keep_candidate,
+    read_candidate,
+)
 from towpath.steps.endpoint import deploy
-from towpath.steps.feature import data_versions, read_training_set
+from towpath.steps.feature import TrainingSet, kept_training_set, read_training_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
 
     from towpath.modelling.model import Model
     from towpath.pipelines.runners import Report
+    from towpath.registry.model import ModelVersion
     from towpath.workspace import Workspace
-
-DRAFT_FILE = "draft.json"
-FILES_FOLDER = "files"
-
-
-class Candidate(Record, frozen=True):
-    """A trained candidate that is not registered yet.
-
-    Args:
-        version: its draft.
-        parameters: what the estimator was built with.
-        gated: whether the gate has judged it.
-    """
-
-    version: ModelVersion
-    parameters: dict[str, str | int | float | bool | None]
-    gated: bool = False
 
 
 def train(
@@ -67,28 +65,30 @@ def train(
 
     Raises:
         NotFound: no such model or estimator, or no training set yet.
+        Conflict: the training set was made from other definitions.
         Contract: a label is missing, or the split leaves too few rows.
     """
-    chosen = pick(workspace.project.models, model, "model")
-    chosen.factory(estimator)
+    chosen = _chosen(workspace, model, estimator)
+    kept = kept_training_set(workspace, chosen)
+    labels = workspace.lake[chosen.label.dataset].version()
+    versions = {**kept.data_versions, chosen.label.dataset: labels or 0}
     report(0.05, "labels")
-    rows = labelled(workspace, chosen)
+    rows = labelled(workspace, chosen, kept, versions[chosen.label.dataset])
     report(0.2, f"{estimator} on {len(rows.label):,} rows")
     trained = fit(chosen, estimator, rows)
     report(0.8, "model card and golden rows")
-    feature_set = workspace.project.feature_sets[chosen.features]
     origin = Origin(
-        feature_set_version=fingerprint(feature_set),
-        key=workspace.project.datasets[feature_set.spine].key,
-        data_versions=data_versions(workspace, chosen),
+        feature_set_version=kept.definition,
+        key=_spine_key(workspace, chosen),
+        data_versions=versions,
         code=code_commit(workspace.root),
         at=workspace.clock.now(),
     )
     version = draft(trained, origin)
     folder = candidate_folder(workspace, model, estimator)
-    _discard(folder)
-    write_files(trained, version, folder / FILES_FOLDER)
-    _keep(folder, Candidate(version, trained.parameters))
+    discard_candidate(folder)
+    write_files(trained, version, candidate_files(workspace, model, estimator))
+    keep_candidate(folder, Candidate(version, trained.parameters, kept.table))
     return {
         "training_rows": trained.training_rows,
         "test_rows": len(trained.test.label),
@@ -108,13 +108,14 @@ def evaluate(
 
     Raises:
         NotFound: the estimator was not trained yet.
+        Conflict: the training set was made anew since.
     """
-    chosen = pick(workspace.project.models, model, "model")
-    candidate = _candidate(workspace, model, estimator)
+    chosen = _chosen(workspace, model, estimator)
+    candidate = read_candidate(workspace, model, estimator)
     report(0.1, "test rows")
-    _, test = split(labelled(workspace, chosen), chosen.split)
+    test = _test_rows(workspace, chosen, candidate)
     report(0.5, "predictions")
-    files = candidate_folder(workspace, model, estimator) / FILES_FOLDER
+    files = candidate_files(workspace, model, estimator)
     probability = predict_version(candidate.version, files, test.features)
     found = measure(probability, test.label, clusters=day_clusters(test.at))
     auc = found.metrics.get("roc_auc")
@@ -134,31 +135,37 @@ def gate(
 ) -> Mapping[str, object]:
     """Test a candidate against the champion on the same test rows, paired.
 
-    Each use of the same test rows counts as an attempt and shares the gate's alpha.
+    All tests on the same rows share the gate's alpha, registered or not: the n-th may spend
+    1 / (n (n + 1)) of it. The same test again is not another.
 
     Returns:
         ``decision``, ``delta``, ``lower``, ``p_value``, ``attempt`` and the ``message``.
 
     Raises:
         NotFound: the estimator was not trained yet.
+        Conflict: the training set was made anew since.
     """
-    chosen = pick(workspace.project.models, model, "model")
-    candidate = _candidate(workspace, model, estimator)
-    folder = candidate_folder(workspace, model, estimator)
+    chosen = _chosen(workspace, model, estimator)
+    candidate = read_candidate(workspace, model, estimator)
     report(0.1, "test rows")
-    _, test = split(labelled(workspace, chosen), chosen.split)
-    attempt = 1 + _attempts(workspace, candidate.version)
+    test = _test_rows(workspace, chosen, candidate)
     report(0.4, "predictions of both")
+    files = candidate_files(workspace, model, estimator)
+    challenger = predict_version(candidate.version, files, test.features)
+    champion = workspace.models.aliases(model).get(CHAMPION)
+    comparison = _comparison(model, test, challenger, champion)
+    attempt = attempt_number(workspace.catalog, comparison) if champion else 1
     found = judge(
-        chosen.gate.replace(alpha=chosen.gate.alpha / attempt),
+        chosen.gate.replace(alpha=share_of(chosen.gate.alpha, attempt)),
         test.label,
-        challenger=predict_version(candidate.version, folder / FILES_FOLDER, test.features),
-        champion=_champion_probability(workspace, candidate.version, test),
+        challenger=challenger,
+        champion=_champion_probability(workspace, candidate.version, champion, test),
         clusters=day_clusters(test.at),
     )
     version = candidate.version.replace(findings=found.findings)
-    _keep(folder, candidate.replace(version=version, gated=True))
-    return {
+    judged = candidate.replace(version=version, gated=True, champion=champion)
+    keep_candidate(candidate_folder(workspace, model, estimator), judged)
+    outcome = {
         "decision": found.decision,
         "delta": found.delta,
         "lower": found.lower,
@@ -166,6 +173,11 @@ def gate(
         "attempt": attempt,
         "message": found.findings[0].message,
     }
+    if champion:
+        told = {**outcome, "estimator": estimator}
+        event = gated(comparison, told, actor=workspace.actor, at=workspace.clock.now())
+        emit(workspace.catalog, event)
+    return outcome
 
 
 def promote(
@@ -180,120 +192,144 @@ def promote(
 
     Raises:
         NotFound: the estimator was not trained, or its gate not run.
+        Conflict: there is another champion than the one that the gate held it against.
     """
-    candidate = _candidate(workspace, model, estimator)
-    if not candidate.gated:
-        message = f"The gate has not judged the estimator {estimator!r} of model {model!r}."
-        raise NotFound(message, hint=f"Run: towpath model gate {model} {estimator}")
-    report(0.2, "registering")
+    _chosen(workspace, model, estimator)
+    candidate = read_candidate(workspace, model, estimator)
     settle(workspace.catalog, workspace.models, model, clock=workspace.clock)
-    version = _register(workspace, candidate)
+    deploy(workspace, model)
+    logged = _logged(workspace, candidate.version)
+    champion = workspace.models.aliases(model).get(CHAMPION)
+    if logged is None or logged.version != champion:
+        _require_gate(candidate, champion)
+    report(0.2, "registering")
+    version = logged or _register(workspace, candidate)
     if blocking(version.findings):
         workspace.models.set_alias(model, CHALLENGER, version.version)
         deploy(workspace, model)
-        return {
-            "version": version.version,
-            "promoted": False,
-            "reason": version.findings[0].message,
-        }
+        reason = version.findings[0].message
+        return {"version": version.version, "promoted": False, "reason": reason}
     report(0.7, "promoting")
-    make_champion(
-        workspace.catalog,
-        workspace.models,
-        version,
-        actor=workspace.actor,
-        clock=workspace.clock,
-    )
+    if version.version != champion:
+        make_champion(
+            workspace.catalog,
+            workspace.models,
+            version,
+            actor=workspace.actor,
+            clock=workspace.clock,
+        )
     endpoints = deploy(workspace, model)
     return {"version": version.version, "promoted": True, "endpoints": list(endpoints)}
 
 
-def labelled(workspace: Workspace, model: Model) -> Examples:
+def labelled(workspace: Workspace, model: Model, kept: TrainingSet, labels: int) -> Examples:
     """Return the rows of a model's training set whose label is known.
 
+    Args:
+        workspace: the project.
+        model: the model.
+        kept: its training set.
+        labels: version of the label's dataset.
+
     Raises:
-        NotFound: no training set was made yet.
+        NotFound: the label's dataset has no data yet.
         Contract: the label's column is missing or no row has a label.
     """
     project = workspace.project
     feature_set = project.feature_sets[model.features]
     label = project.datasets[model.label.dataset]
-    spine = project.datasets[feature_set.spine]
+    key = _spine_key(workspace, model)
     schema = feature_schema(feature_set, project.views, project.datasets)
-    columns = list(dict.fromkeys((*spine.key, label.event_time, model.label.column)))
+    columns = list(dict.fromkeys((*key, label.event_time, model.label.column)))
     return examples(
-        read_training_set(workspace, model.name),
-        workspace.lake[label.name].scan(columns),
+        read_training_set(workspace, model.name, kept.table),
+        workspace.lake[label.name].scan(columns, version=labels),
         label=model.label,
         columns=FeatureColumns(schema),
-        join=Join(spine.key, at=feature_set.at, known_at=label.event_time),
+        join=Join(key, at=feature_set.at, known_at=label.event_time),
     )
 
 
-def candidate_folder(workspace: Workspace, model: str, estimator: str) -> Path:
-    """Return where a candidate waits for its gate."""
-    return workspace.state / "candidates" / model / estimator
+def _chosen(workspace: Workspace, model: str, estimator: str) -> Model:
+    """Return a model that has the estimator."""
+    chosen = pick(workspace.project.models, model, "model")
+    chosen.factory(estimator)
+    return chosen
 
 
-def _discard(folder: Path) -> None:
-    """Take a candidate away, its draft first: without it, the folder counts as not trained."""
-    if folder.exists():
-        (folder / DRAFT_FILE).unlink(missing_ok=True)
-        sync_file(folder)
-        shutil.rmtree(folder)
+def _spine_key(workspace: Workspace, model: Model) -> tuple[str, ...]:
+    """Return the columns that identify a row to predict on."""
+    spine = workspace.project.feature_sets[model.features].spine
+    return workspace.project.datasets[spine].key
 
 
-def _keep(folder: Path, candidate: Candidate) -> None:
-    """Write a candidate's draft, after its files."""
-    sync_file(folder)
-    # The order of the schema matters: a deterministic encoder would sort it.
-    write_durably(folder / DRAFT_FILE, msgspec.json.encode(candidate))
+def _test_rows(workspace: Workspace, model: Model, candidate: Candidate) -> Examples:
+    """Return the test rows of the training set that a candidate learnt from."""
+    kept = kept_training_set(workspace, model)
+    if kept.table != candidate.training_set:
+        message = f"The training set of model {model.name!r} was made anew since the training."
+        hint = f"Run: towpath model train {model.name} {candidate.version.estimator}"
+        raise Conflict(message, hint=hint)
+    labels = candidate.version.data_versions[model.label.dataset]
+    return split(labelled(workspace, model, kept, labels), model.split)[1]
 
 
-def _candidate(workspace: Workspace, model: str, estimator: str) -> Candidate:
-    """Read a candidate's draft."""
-    path = candidate_folder(workspace, model, estimator) / DRAFT_FILE
-    if not path.exists():
-        message = f"The estimator {estimator!r} of model {model!r} was not trained yet."
-        raise NotFound(message, hint=f"Run: towpath model train {model} {estimator}")
-    return from_json(path.read_bytes(), Candidate)
+def _comparison(
+    model: str, test: Examples, challenger: np.typing.NDArray[np.float64], champion: int | None
+) -> Comparison:
+    """Identify what a gate compares."""
+    rows = digest(test.key, test.label.tobytes())
+    return Comparison(model, rows, digest((), challenger.tobytes()), champion or 0)
 
 
 def _champion_probability(
-    workspace: Workspace, candidate: ModelVersion, test: Examples
+    workspace: Workspace, candidate: ModelVersion, champion: int | None, test: Examples
 ) -> np.typing.NDArray[np.float64] | None:
     """Return the champion's probability for the test rows; None where there is no champion.
 
     A champion that reads other features cannot be asked again: then what it answered when it
     was trained counts, row by row.
     """
-    number = workspace.models.aliases(candidate.model).get(CHAMPION)
-    if number is None:
+    if champion is None:
         return None
-    champion = workspace.models.get(candidate.model, number)
-    bundle = workspace.artifacts / champion.bundle
-    if champion.schema == candidate.schema:
-        return predict_version(champion, bundle, test.features)
+    version = workspace.models.get(candidate.model, champion)
+    bundle = workspace.artifacts / version.bundle
+    open_bundle(bundle, sha256=version.bundle_sha256)
+    if version.feature_set_version == candidate.feature_set_version:
+        return predict_version(version, bundle, test.features)
     return read_scores(bundle, test.key)
 
 
-def _attempts(workspace: Workspace, version: ModelVersion) -> int:
-    """Count the earlier candidates that were tested against a champion on the same data."""
-    return sum(
-        one.data_versions == version.data_versions
-        and any(finding.observed is not None for finding in one.findings)
-        for one in workspace.models.list(version.model)
-    )
+def _require_gate(candidate: Candidate, champion: int | None) -> None:
+    """Refuse a candidate that no gate held against the present champion."""
+    model, estimator = candidate.version.model, candidate.version.estimator
+    hint = f"Run: towpath model gate {model} {estimator}"
+    if not candidate.gated:
+        message = f"The gate has not judged the estimator {estimator!r} of model {model!r}."
+        raise NotFound(message, hint=hint)
+    if candidate.champion != champion:
+        message = (
+            f"The champion of model {model!r} is version {champion} now; the gate held "
+            f"{estimator!r} against {candidate.champion or 'none'}."
+        )
+        raise Conflict(message, hint=hint)
+
+
+def _logged(workspace: Workspace, draft: ModelVersion) -> ModelVersion | None:
+    """Return the version that a candidate was registered as, None if it was not."""
+    for one in workspace.models.list(draft.model):
+        if one.replace(version=0, run_id="", bundle="", bundle_sha256="") == draft:
+            return one
+    return None
 
 
 def _register(workspace: Workspace, candidate: Candidate) -> ModelVersion:
-    """Log a candidate in the model store, from a copy of its files; once, however often asked."""
+    """Log a candidate in the model store, from a copy of its files, its card with the gate."""
     version = candidate.version
-    for logged in workspace.models.list(version.model):
-        if logged.replace(version=0, run_id="", bundle="", bundle_sha256="") == version:
-            return logged
     folder = candidate_folder(workspace, version.model, version.estimator)
     copy = folder / "registering"
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder / FILES_FOLDER, copy)
+    shutil.copytree(candidate_files(workspace, version.model, version.estimator), copy)
+    card = (copy / CARD_FILE).read_text(encoding="utf-8") + gate_section(version.findings)
+    write_durably(copy / CARD_FILE, card.encode())
     return workspace.models.log(version, parameters=candidate.parameters, files=copy)

@@ -24,7 +24,7 @@ from towpath.monitoring.watch import watch as look
 from towpath.project.load import pick
 from towpath.serving.pointer import read_pointer
 from towpath.steps.endpoint import feature_set_of, logged_predictions
-from towpath.steps.feature import read_training_set
+from towpath.steps.feature import kept_training_set, read_training_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,7 +148,8 @@ def _history(workspace: Workspace, model: str, *, before: Interval) -> pa.Table:
     project = workspace.project
     feature_set = project.feature_sets[project.models[model].features]
     schema = feature_schema(feature_set, project.views, project.datasets)
-    rows = read_training_set(workspace, model)
+    kept = kept_training_set(workspace, project.models[model])
+    rows = read_training_set(workspace, model, kept.table)
     rows = rows.filter(pc.field(feature_set.at) < before.start)
     return pa.table({"at": rows[feature_set.at], **{name: rows[name] for name in schema}})
 

@@ -70,8 +70,13 @@ def compile_view(view: FeatureView, dtypes: Mapping[str, str]) -> CompiledView:
         specs=specs,
         reach=max(0, int(specs[:, kernel.WIDTH].max())),
         unlimited=latest and view.ttl is None,
-        layout=int(fingerprint([view, types])[:LAYOUT_DIGITS], 16),
+        layout=int(fingerprint([_undescribed(view), types])[:LAYOUT_DIGITS], 16),
     )
+
+
+def _undescribed(view: FeatureView) -> FeatureView:
+    """Return a view without what does not change its values."""
+    return view.replace(description="", owner="")
 
 
 def _spec(
