@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from towpath.core.errors import Invalid
 from towpath.core.source import source_hash
 
 T = TypeVar("T")
@@ -73,6 +74,32 @@ def from_json(data: bytes | str, kind: type[T]) -> T:
         Point(x=1)
     """
     return msgspec.json.decode(data, type=kind)
+
+
+def check_types(record: Record) -> None:
+    """Check what Python does not: that each field, however deep, holds what it is declared as.
+
+    Raises:
+        Invalid: a field holds something else; the message names it.
+
+    Example:
+        >>> class Point(Record, frozen=True):
+        ...     x: int
+        >>> check_types(Point("a"))
+        Traceback (most recent call last):
+            ...
+        towpath.core.errors.Invalid: The field 'x' of Point: Expected `int`, got `str`. Mend it.
+    """
+    for field in msgspec.structs.fields(type(record)):
+        value = getattr(record, field.name)
+        try:
+            msgspec.convert(value, field.type)
+        except msgspec.ValidationError as error:
+            message = f"The field {field.name!r} of {type(record).__name__}: {error}."
+            raise Invalid(message, hint="Mend it.") from error
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Record):
+                check_types(inner)
 
 
 def fingerprint(value: object) -> str:

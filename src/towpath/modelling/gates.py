@@ -99,6 +99,21 @@ def gate(
     return _judged(rule, difference, rows=len(label))
 
 
+def successor(report: GateReport, *, compared: bool) -> GateReport:
+    """Let a challenger through because the champion cannot answer any more.
+
+    Its features are defined otherwise now. What a test found is kept for the record.
+
+    Args:
+        report: the test's outcome.
+        compared: whether the champion had been scored on the same rows.
+    """
+    record = f"For the record: {report.findings[0].message}" if compared else "It was not compared."
+    message = f"The champion's features are defined otherwise now: it cannot answer. {record}"
+    told = report.findings[0].replace(passed=True, message=message)
+    return report.replace(decision="promote", findings=(told,))
+
+
 def _untested(rule: Gate, label: Labels, message: str, *, passed: bool) -> GateReport:
     """Decide without a test."""
     finding = Finding(_check_name(rule), rule.metric, passed=passed, message=message)

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from towpath.core.durable import sync_file
-from towpath.core.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,18 +36,13 @@ def write_scores(key: Sequence[str], probability: NDArray[np.float64], folder: P
     sync_file(folder / SCORES_FILE)
 
 
-def read_scores(folder: Path, key: Sequence[str]) -> NDArray[np.float64]:
+def read_scores(folder: Path, key: Sequence[str]) -> NDArray[np.float64] | None:
     """Return the kept probability of each row, in the order of the keys.
 
-    Raises:
-        Conflict: some of the rows were not among the test rows.
+    None if some of the rows were not among the test rows.
     """
     table = parquet.read_table(folder / SCORES_FILE)
     places = pc.index_in(pa.array(key, pa.string()), value_set=table["key"].combine_chunks())
     if places.null_count:
-        message = (
-            f"The champion reads other features, and it was not scored on {places.null_count:,} "
-            f"of the {len(key):,} test rows."
-        )
-        raise Conflict(message, hint="Change the features first, the split or the data after.")
+        return None
     return np.asarray(table["probability"].take(places).to_numpy(), np.float64)

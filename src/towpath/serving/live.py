@@ -84,7 +84,7 @@ def _fitting(arm: Arm, deployment: Deployment, taken: Taken, artifacts: Path) ->
     )
     raise Conflict(
         message,
-        hint="Promote a version trained on the new features and restart, or change them back.",
+        hint="Train one on the new features (towpath run train), or change them back.",
     )
 
 

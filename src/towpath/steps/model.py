@@ -19,6 +19,7 @@ from towpath.modelling.evaluate import day_clusters
 from towpath.modelling.evaluate import evaluate as measure
 from towpath.modelling.examples import Examples, Join, examples, split
 from towpath.modelling.gates import gate as judge
+from towpath.modelling.gates import successor
 from towpath.modelling.scores import read_scores
 from towpath.modelling.train import train as fit
 from towpath.project.load import pick
@@ -136,7 +137,8 @@ def gate(
     """Test a candidate against the champion on the same test rows, paired.
 
     All tests on the same rows share the gate's alpha, registered or not: the n-th may spend
-    1 / (n (n + 1)) of it. The same test again is not another.
+    1 / (n (n + 1)) of it. The same test again is not another. A champion whose features are
+    defined otherwise now cannot answer any more: then the test is for the record only.
 
     Returns:
         ``decision``, ``delta``, ``lower``, ``p_value``, ``attempt`` and the ``message``.
@@ -153,15 +155,19 @@ def gate(
     files = candidate_files(workspace, model, estimator)
     challenger = predict_version(candidate.version, files, test.features)
     champion = workspace.models.aliases(model).get(CHAMPION)
+    held = workspace.models.get(model, champion) if champion else None
     comparison = _comparison(model, test, challenger, champion)
     attempt = attempt_number(workspace.catalog, comparison) if champion else 1
+    other = _probability(workspace, held, candidate.version, test) if held else None
     found = judge(
         chosen.gate.replace(alpha=share_of(chosen.gate.alpha, attempt)),
         test.label,
         challenger=challenger,
-        champion=_champion_probability(workspace, candidate.version, champion, test),
+        champion=other,
         clusters=day_clusters(test.at),
     )
+    if held and not _reads_the_same(held, candidate.version):
+        found = successor(found, compared=other is not None)
     version = candidate.version.replace(findings=found.findings)
     judged = candidate.replace(version=version, gated=True, champion=champion)
     keep_candidate(candidate_folder(workspace, model, estimator), judged)
@@ -282,21 +288,23 @@ def _comparison(
     return Comparison(model, rows, digest((), challenger.tobytes()), champion or 0)
 
 
-def _champion_probability(
-    workspace: Workspace, candidate: ModelVersion, champion: int | None, test: Examples
+def _reads_the_same(champion: ModelVersion, candidate: ModelVersion) -> bool:
+    """Tell whether the champion reads the features as they are defined now."""
+    return champion.feature_set_version == candidate.feature_set_version
+
+
+def _probability(
+    workspace: Workspace, champion: ModelVersion, candidate: ModelVersion, test: Examples
 ) -> np.typing.NDArray[np.float64] | None:
-    """Return the champion's probability for the test rows; None where there is no champion.
+    """Return the champion's probability for the test rows.
 
     A champion that reads other features cannot be asked again: then what it answered when it
-    was trained counts, row by row.
+    was trained counts, row by row; None if these were not its test rows.
     """
-    if champion is None:
-        return None
-    version = workspace.models.get(candidate.model, champion)
-    bundle = workspace.artifacts / version.bundle
-    open_bundle(bundle, sha256=version.bundle_sha256)
-    if version.feature_set_version == candidate.feature_set_version:
-        return predict_version(version, bundle, test.features)
+    bundle = workspace.artifacts / champion.bundle
+    open_bundle(bundle, sha256=champion.bundle_sha256)
+    if _reads_the_same(champion, candidate):
+        return predict_version(champion, bundle, test.features)
     return read_scores(bundle, test.key)
 
 
