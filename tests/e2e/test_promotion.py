@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from towpath.catalog.events import read
 from towpath.core.errors import Conflict, NotFound
-from towpath.project.plan import apply_plan, plan_project
+from towpath.project.plan import plan_project
+from towpath.serving.pointer import read_pointer
 from towpath.steps.execute import execute_in
+from towpath.steps.project import apply
 from towpath.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -33,17 +34,15 @@ def step(shop: Path) -> Callable[[str, str], Any]:
     )
 
 
-def changed(shop: Path, before: str, after: str) -> None:
-    """Change the project's features and apply it."""
-    path = next((shop / "features").glob("*.py"))
+def changed(path: Path, before: str, after: str) -> None:
+    """Change a file of a project and apply it."""
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after))
-    with Workspace(shop) as workspace:
+    with Workspace(path.parents[1]) as workspace:
         plan = plan_project(workspace.project, workspace.catalog)
         assert plan.changes
-        apply = partial(apply_plan, actor="ada", clock=workspace.clock)
-        apply(workspace.project, workspace.catalog, plan)
+        apply(workspace, plan)
 
 
 def test_a_candidate_judged_against_another_champion_is_not_promoted(
@@ -88,7 +87,7 @@ def test_a_card_says_what_the_gate_found(shop: Path) -> None:
 def test_a_training_set_of_other_definitions_is_not_learnt_from(
     step: Callable[[str, str], Any], shop: Path
 ) -> None:
-    changed(shop, '"items",\n', "")
+    changed(shop / "features" / "orders.py", '"items",\n', "")
     with pytest.raises(Conflict, match="other definitions"):
         step("model.train", "boosting")
 
@@ -96,3 +95,14 @@ def test_a_training_set_of_other_definitions_is_not_learnt_from(
 def test_a_model_that_does_not_exist_is_named(step: Callable[[str, str], Any]) -> None:
     with pytest.raises(NotFound, match=re.escape("'bosting'")):
         step("model.promote", "bosting")
+
+
+def test_an_endpoint_whose_arms_change_is_pointed_when_applied(shop: Path) -> None:
+    changed(shop / "endpoints" / "returned.yaml", "unknown_key: error", "arms: {challenger: 1.0}")
+    with Workspace(shop) as workspace:
+        arm = read_pointer(workspace.state, "returned").arms[0]
+        assert arm.alias == "challenger"
+        assert arm.version == workspace.models.aliases("returned")["challenger"]
+        assert read(workspace.catalog, action="endpoint.deployed")[0].data["arms"] == [
+            f"challenger: returned/{arm.version}"
+        ]

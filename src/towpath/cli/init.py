@@ -40,8 +40,9 @@ def init(*, as_json: bool, name: str, source: Path | None, **given: str) -> None
     from towpath.core.clock import SystemClock
     from towpath.core.instant import format_instant
     from towpath.lake.tidy import Roles
-    from towpath.project.plan import apply_plan, plan_project
+    from towpath.project.plan import plan_project
     from towpath.project.start import start_project
+    from towpath.steps.project import apply
     from towpath.workspace import Workspace
 
     folder = Path(name)
@@ -56,14 +57,7 @@ def init(*, as_json: bool, name: str, source: Path | None, **given: str) -> None
         roles = Roles(known_at=known_at, **given)
         started = start_project(folder, source, roles, owner=getpass.getuser())
     with Workspace(folder) as workspace:
-        found = plan_project(workspace.project, workspace.catalog)
-        apply_plan(
-            workspace.project,
-            workspace.catalog,
-            found,
-            actor=workspace.actor,
-            clock=workspace.clock,
-        )
+        apply(workspace, plan_project(workspace.project, workspace.catalog))
     if as_json:
         print_json(started)
     else:

@@ -52,26 +52,23 @@ def apply(*, as_json: bool, plan_id: str | None) -> None:
       towpath apply 1f0c2a9b5d3e4f60
     """
     from towpath.core.errors import Conflict
-    from towpath.project.plan import apply_plan, plan_project
+    from towpath.project.plan import plan_project
+    from towpath.steps.project import apply as apply_project
 
     with open_workspace() as workspace:
         found = plan_project(workspace.project, workspace.catalog)
         if plan_id and plan_id != found.id:
             message = f"The plan {plan_id!r} is out of date."
             raise Conflict(message, hint="Look at the new plan: towpath plan")
-        apply_plan(
-            workspace.project,
-            workspace.catalog,
-            found,
-            actor=workspace.actor,
-            clock=workspace.clock,
-        )
+        pointed = apply_project(workspace, found)
     if as_json:
         print_json(found)
         return
     _print_plan(found)
     if found.changes:
         console().print("Applied.")
+    for name in pointed:
+        console().print(f"The endpoint {name} answers with its new arms.")
 
 
 def _print_plan(found: Plan) -> None:

@@ -123,7 +123,15 @@ def _built(model: Model, estimator: str, columns: FeatureColumns) -> Estimator:
 
 
 def _fitted(candidate: Estimator, training: Examples, name: str) -> Estimator:
-    """Fit a candidate; an error of the library names the candidate."""
+    """Fit a candidate; an error of the library names the candidate.
+
+    A feature without any value is refused: the libraries' own words do not name it.
+    """
+    rows = training.features.num_rows
+    empty = [one for one in training.columns.names if training.features[one].null_count == rows]
+    if empty:
+        message = f"The feature {empty[0]!r} has no value in any of the {rows:,} training rows."
+        raise Invalid(message, hint="Leave it out of the feature set, then run: towpath apply")
     try:
         return candidate.fit(to_matrix(training.features, training.columns), training.label)
     except (ValueError, TypeError) as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from towpath.catalog.definitions import Definition, active, register
+from towpath.catalog.events import emit
 from towpath.core.errors import Conflict
+from towpath.core.event import Event
 from towpath.core.record import Record, fingerprint, to_json
 from towpath.project.check import check_project, dependents
 from towpath.project.load import FOLDERS, Project, name_of
@@ -94,6 +96,11 @@ def _register(project: Project, db: Database, plan: Plan, *, actor: str, at: dat
     if plan_project(project, db).id != plan.id:
         message = f"The plan {plan.id} is out of date: the project or the catalogue moved."
         raise Conflict(message, hint="Look at the new plan: towpath plan")
+    data = {
+        action: [f"{one.kind}/{one.name}" for one in plan.changes if one.action == action]
+        for action in ("add", "change", "remove")
+    }
+    emit(db, Event(at, actor, "project.applied", "project", {"plan": plan.id, **data}))
     bodies = {(kind, name_of(record)): record for kind, record in project.definitions()}
     register(
         db,

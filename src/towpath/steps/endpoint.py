@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from towpath.core.errors import NotFound
+from towpath.catalog.events import emit
+from towpath.core.errors import Conflict, NotFound
+from towpath.core.event import Event
 from towpath.core.instant import parse_instant
 from towpath.core.interval import Interval
 from towpath.features.feature_set import FeatureSet, definition_version, feature_schema
@@ -18,7 +20,7 @@ from towpath.project.load import pick
 from towpath.registry.bundle import read_contract
 from towpath.serving.compact import compact
 from towpath.serving.live import Taken, load_deployment
-from towpath.serving.pointer import deployment_of, read_pointer, write_pointer
+from towpath.serving.pointer import Deployment, deployment_of, read_pointer, write_pointer
 from towpath.serving.run import log_folder
 from towpath.serving.score import score
 from towpath.serving.served import Served, from_lookup
@@ -44,9 +46,28 @@ def deploy(workspace: Workspace, model: str) -> tuple[str, ...]:
     pointed = []
     for endpoint in workspace.project.endpoints.values():
         if endpoint.model == model and set(endpoint.arms) <= set(versions):
-            write_pointer(workspace.state, deployment_of(endpoint, versions))
+            _point(workspace, deployment_of(endpoint, versions))
             pointed.append(endpoint.name)
     return tuple(pointed)
+
+
+def _point(workspace: Workspace, deployment: Deployment) -> None:
+    """Point an endpoint at versions, and log it, unless it points there already."""
+    try:
+        if read_pointer(workspace.state, deployment.endpoint) == deployment:
+            return
+    except (NotFound, Conflict):
+        pass
+    write_pointer(workspace.state, deployment)
+    arms = [f"{one.alias}: {one.model}/{one.version}" for one in deployment.arms]
+    event = Event(
+        at=workspace.clock.now(),
+        actor=workspace.actor,
+        action="endpoint.deployed",
+        subject=f"endpoint/{deployment.endpoint}",
+        data={"arms": arms},
+    )
+    emit(workspace.catalog, event)
 
 
 def served(workspace: Workspace, names: Sequence[str] = ()) -> tuple[Served, ...]:

@@ -80,8 +80,14 @@ def check_steps(pipeline: Pipeline, where: str = "") -> None:
 def open_runner(workspace: Workspace) -> Runner:
     """Return what runs the pipelines of a project, with the libraries its steps need."""
     runner = load_plugin("runners", "local")
-    folder = workspace.state / "runs"
-    return cast("Runner", runner(workspace.catalog, folder, clock=workspace.clock, preload=PRELOAD))
+    opened = runner(
+        workspace.catalog,
+        workspace.state / "runs",
+        clock=workspace.clock,
+        preload=PRELOAD,
+        actor=workspace.actor,
+    )
+    return cast("Runner", opened)
 
 
 def execute_in(root: Path) -> Execute:

@@ -1,16 +1,43 @@
-"""A project's own functions as steps."""
+"""Registering a project, and its own functions as steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from towpath.catalog.events import read
 from towpath.core.errors import Invalid
 from towpath.project.load import load_function
+from towpath.project.plan import apply_plan
+from towpath.steps.endpoint import deploy
 
 if TYPE_CHECKING:
     from towpath.pipelines.runners import Report
+    from towpath.project.plan import Plan
     from towpath.workspace import Workspace
+
+
+def apply(workspace: Workspace, plan: Plan) -> tuple[str, ...]:
+    """Register what a plan changes, and point changed endpoints at their versions.
+
+    Returns:
+        The endpoints that were pointed; one whose model has no champion yet is not.
+
+    Raises:
+        Conflict: the project or the catalog moved since the plan was made.
+    """
+    apply_plan(
+        workspace.project,
+        workspace.catalog,
+        plan,
+        actor=workspace.actor,
+        clock=workspace.clock,
+    )
+    endpoints = workspace.project.endpoints
+    changed = [one.name for one in plan.changes if one.kind == "endpoint" and one.after]
+    models = dict.fromkeys(endpoints[name].model for name in changed)
+    promoted = [one for one in models if read(workspace.catalog, subject=f"model/{one}", limit=1)]
+    return tuple(name for model in promoted for name in deploy(workspace, model))
 
 
 def call(

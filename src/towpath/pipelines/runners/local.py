@@ -43,12 +43,20 @@ class LocalRunner:
         folder: for logs, outcomes and locks, one folder a run.
         clock: tells when steps began and ended.
         preload: modules imported before the first fork.
+        actor: who runs the pipelines.
     """
 
     def __init__(
-        self, db: Database, folder: Path, *, clock: Clock, preload: Sequence[str] = ()
+        self,
+        db: Database,
+        folder: Path,
+        *,
+        clock: Clock,
+        preload: Sequence[str] = (),
+        actor: str = "towpath",
     ) -> None:
         """Keep the parts; nothing is imported or run yet."""
+        self._actor = actor
         self._db = db
         self._folder = folder
         self._clock = clock
@@ -146,7 +154,7 @@ class LocalRunner:
         """Record the end of the run, with an event."""
         now: datetime = self._clock.now()
         runs.end(self._db, run, status=status, at=now)
-        event = Event(now, "towpath", f"run.{status}", f"pipeline/{pipeline}", {"run": run})
+        event = Event(now, self._actor, f"run.{status}", f"pipeline/{pipeline}", {"run": run})
         events.emit(self._db, event)
         return runs.get(self._db, run)
 
