@@ -31,6 +31,8 @@ TOWPATH = [sys.executable, "-m", "towpath"]
 PREDICTIONS = 2000
 START, END = "2013-10-01", "2014-01-01"
 READY_SECONDS = 60.0
+# Watching real flights finds something, which is what this exit code says.
+WATCH, FINDINGS = ("monitor", "watch"), 1
 METRICS = ("roc_auc", "log_loss", "brier")
 
 Facts = dict[str, Any]
@@ -48,7 +50,7 @@ def main() -> None:
     skew = towpath("Verify: logged features = the lake's", "feature", "verify", "delay")
     interval = ("--from", START, "--until", END)
     towpath("Replay October to December", "monitor", "replay", "delay", *interval)
-    watched = towpath("Watch: weekly performance, drift", "monitor", "watch", "delay", *interval)
+    watched = towpath("Watch: weekly performance, drift", *WATCH, "delay", *interval)
     summary = summarise(results(run), asked, skew, watched)
     summary["seconds"] = round(time.perf_counter() - started, 1)
     SUMMARY.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -69,7 +71,7 @@ def towpath(title: str, *arguments: str) -> Facts:
     console.print(f"\n[bold]{title}[/]  [dim]towpath {' '.join(arguments)}[/]")
     command = [*TOWPATH, *arguments, *(["--json"] if answers else [])]
     done = subprocess.run(command, cwd=WORK, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
+    if done.returncode not in {0, FINDINGS if arguments[:2] == WATCH else 0}:
         sys.exit(done.returncode)
     found: Facts = json.loads(done.stdout) if answers else {}
     return found

@@ -41,7 +41,6 @@ SHOWN_BY_TESTS = {
     "modelling/train.py",
     "project/check.py",
     "project/load.py",
-    "project/start.py",
     "registry/bundle.py",
     "registry/promote.py",
     "serving/bundle.py",

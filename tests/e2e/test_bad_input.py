@@ -68,6 +68,20 @@ def test_an_unapplied_change_is_not_run(shop: Path, towpath: Run) -> None:
     assert "towpath apply" in error_of(towpath, shop, "run", "train", code=5)
 
 
+def test_an_unknown_step_of_a_pipeline_fails_at_plan(shop: Path, towpath: Run) -> None:
+    edit(shop / "pipelines" / "train.yaml", "uses: model.train,", "uses: model.trian,")
+    text = error_of(towpath, shop, "plan", code=2)
+    assert "pipelines/train.yaml:1" in text
+    assert "Did you mean 'model.train'" in text
+    error_of(towpath, shop, "apply", code=2)
+
+
+def test_plan_can_say_by_its_exit_code_that_there_are_changes(shop: Path, towpath: Run) -> None:
+    towpath(shop, "plan", "--exit-code")
+    edit(shop / "models" / "returned.py", "alpha=0.05", "alpha=0.01")
+    towpath(shop, "plan", "--exit-code", code=1)
+
+
 def test_a_missing_label_column_says_so(shop: Path, towpath: Run) -> None:
     edit(shop / "models" / "returned.py", 'Label("orders", "returned")', 'Label("orders", "lost")')
     text = error_of(towpath, shop, "plan", code=2)
@@ -91,7 +105,8 @@ def test_a_naive_time_on_the_command_line_is_refused(shop: Path, towpath: Run) -
 
 
 def test_an_empty_dataset_is_refused_and_the_old_one_kept(shop: Path, towpath: Run) -> None:
-    (shop / "data" / "orders.csv").write_text("Order ID,Amount,Country,Items,Paid By,Returned\n")
+    source = shop / "data" / "source" / "orders.csv"
+    source.write_text("Order ID,Amount,Country,Items,Paid By,Returned\n")
     text = error_of(towpath, shop, "run", "train", code=1)
     assert "no rows" in text
     kept = json.loads(towpath(shop, "data", "show", "orders", "--json").stdout)  # type: ignore[attr-defined]  # a finished process
@@ -144,8 +159,27 @@ def test_init_leaves_nothing_behind_when_the_file_does_not_fit(
 ) -> None:
     arguments = ("init", "shop", "--from", str(orders), "--label", "Country")
     text = error_of(towpath, tmp_path, *arguments, code=1)
-    assert "3 values" in text
+    assert "3 different values" in text
     assert not (tmp_path / "shop").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (("shop", "--time", "Day", "--zone", "Europe/Lisbn"), 2, "Europe/Lisbon"),
+        (("shop",), 2, "--time known_at"),
+        (("orders.csv",), 5, "another name"),
+    ],
+)
+def test_init_says_what_to_do_instead(
+    tmp_path: Path, towpath: Run, given: tuple[str, ...], code: int, said: str
+) -> None:
+    rows = "".join(f"2024-05-01 08:00:00,{one},1\n" for one in ("yes", "no") * 9)
+    (tmp_path / "orders.csv").write_text(f"Day,Returned,known_at\n{rows}")
+    arguments = ("init", *given, "--from", "orders.csv", "--label", "Returned")
+    text = error_of(towpath, tmp_path, *arguments, code=code)
+    assert said in text
+    assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]
 
 
 def test_outside_a_project_the_error_says_how_to_start_one(tmp_path: Path, towpath: Run) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from towpath.core.errors import Contract, Invalid
 from towpath.core.record import fingerprint
+from towpath.features.arrays import to_arrow
 from towpath.features.derived import Derived, derived, evaluate
 from towpath.features.feature_set import feature_schema, validate
 from towpath.features.view import Aggregate, FeatureView, Latest, ViewRef
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tests.features.conftest import World
+
+    from towpath.features.derived import DerivedType
 
 DAY = timedelta(days=1)
 
@@ -126,3 +129,43 @@ def test_a_derived_feature_must_return_one_value_a_row(
     feature = Derived("f", ("x",), "int64", lambda _: returned)
     with pytest.raises(Contract, match=message):
         evaluate(feature, {"x": np.zeros(2)}, rows=2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "returned", "told"),
+    [
+        ("int64", [1.0, 2.5], "returned 2.5, not int64"),
+        ("int64", [1.0, np.inf], "returned inf, not int64"),
+        ("bool", [0, 2], "returned 2, not bool"),
+        ("string", ["a", 7], "returned 7, not string"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_not_changed(
+    dtype: DerivedType, returned: list[object], told: str
+) -> None:
+    kind = object if dtype == "string" else None
+    feature = Derived("f", ("x",), dtype, lambda _: np.array(returned, kind))
+    with pytest.raises(Contract, match=told):
+        evaluate(feature, {"x": np.zeros(2)}, rows=2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values"),
+    [("int64", [3.0, np.nan]), ("bool", [1.0, np.nan]), ("string", ["a", float("nan")])],
+)
+def test_a_nan_of_any_type_is_a_missing_value(dtype: DerivedType, values: list[object]) -> None:
+    kind = object if dtype == "string" else None
+    feature = Derived("f", ("x",), dtype, lambda _: np.array(values, kind))
+    found, present = evaluate(feature, {"x": np.zeros(2)}, rows=2)
+    assert present.tolist() == [True, False]
+    assert to_arrow(found, present, dtype).to_pylist()[1] is None
+
+
+def test_a_prediction_time_whose_check_only_warns_is_refused(world: World) -> None:
+    spine = world.lake.datasets["schedule"]
+    columns = tuple(
+        one.replace(severity="warn") if one.name == "at" else one for one in spine.columns
+    )
+    datasets = {**world.lake.datasets, "schedule": spine.replace(columns=columns)}
+    with pytest.raises(Invalid, match="severity block"):
+        validate(world.delay, world.views, datasets)

@@ -70,12 +70,14 @@ def test_a_row_given_by_the_caller_equals_the_stored_one(world: World, lookup: L
     given = row.to_pylist()[0]
     by_key = lookup.by_key({"flight": given["flight"]}, END)
     assert by_key is not None
-    assert lookup.by_row(given, END) == list(by_key.values())
+    assert lookup.by_rows([given], END)[0] == list(by_key.values())
     assert lookup.by_rows([given, given], END) == [list(by_key.values())] * 2
 
 
 def test_an_entity_never_seen_has_empty_windows(lookup: Lookup) -> None:
-    found = dict(zip(lookup.schema, lookup.by_row({**ROW, "carrier": "ZZ"}, END), strict=True))
+    found = dict(
+        zip(lookup.schema, lookup.by_rows([{**ROW, "carrier": "ZZ"}], END)[0], strict=True)
+    )
     assert found["carrier__count_2d"] == 0
     assert found["carrier__delay_sum_2d"] == 0.0
     assert found["carrier__delay_mean_2d"] is None
@@ -105,7 +107,7 @@ def test_a_row_that_does_not_fit_is_refused(
     lookup: Lookup, row: dict[str, object], message: str
 ) -> None:
     with pytest.raises(Invalid, match=message):
-        lookup.by_row(row, END)
+        lookup.by_rows([row], END)
 
 
 @pytest.mark.parametrize("key", [{}, {"flihgt": "f1"}, {"flight": 1}, {"flight": "f1", "at": 2}])

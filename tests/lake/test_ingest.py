@@ -203,7 +203,7 @@ def test_predictions_have_a_table_in_every_lake(lake: Lake) -> None:
     at = pa.array([0], pa.timestamp("us", "UTC"))
     texts = {c.name: pa.array(["x"]) for c in PREDICTIONS.columns if c.dtype == "string"}
     numbers = {"probability": pa.array([0.5]), "decision": pa.array([True])}
-    table = pa.table({**texts, **numbers, "at": at, "logged_at": at})
+    table = pa.table({**texts, **numbers, "at": at, "logged_at": at, "features_until": at})
     assert lake.ingest("predictions", table, mode="append").rows == 1
     assert lake.ingest("predictions", table, mode="append").unchanged
 

@@ -7,6 +7,7 @@ import pytest
 
 from towpath.core.errors import Invalid
 from towpath.core.finding import blocking
+from towpath.modelling.evaluate import DAY, day_clusters
 from towpath.modelling.gates import gate
 from towpath.modelling.model import Gate
 
@@ -112,3 +113,22 @@ def test_scores_of_other_rows_are_refused() -> None:
     label, challenger, champion = two_models(0, gain=0.0)
     with pytest.raises(Invalid, match="same rows"):
         gate(AUC, label, challenger=challenger, champion=champion[:-1])
+
+
+def test_the_difference_that_would_pass_includes_the_margin() -> None:
+    label, challenger, champion = two_models(0, gain=0.0)
+    plain, strict, lenient = (
+        gate(rule, label, challenger=challenger, champion=champion).detectable
+        for rule in (AUC, Gate(margin=0.02), Gate(mode="non_inferior", margin=0.02))
+    )
+    assert strict == pytest.approx(plain + 0.02)
+    assert lenient == pytest.approx(plain - 0.02)
+
+
+@pytest.mark.parametrize(("count", "decision"), [(9, "reject"), (10, "promote")])
+def test_rows_of_a_few_days_do_not_promote(count: int, decision: str) -> None:
+    label, challenger, champion = two_models(0, gain=0.7)
+    by = day_clusters(np.arange(len(label)) % count * DAY)
+    report = gate(AUC, label, challenger=challenger, champion=champion, clusters=by)
+    assert report.decision == decision
+    assert (f"span {count} clusters" in report.findings[0].message) == (count < 10)

@@ -18,9 +18,17 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from towpath.core.instant import parse_instant, to_micros
+from towpath.core.interval import Interval
 from towpath.monitoring import drift as drift_module
-from towpath.monitoring.drift import DriftScore, drift
-from towpath.monitoring.profile import learn_bins, profile, profiled, windows_between
+from towpath.monitoring.drift import DriftScore, drift, score
+from towpath.monitoring.profile import (
+    Bins,
+    Profile,
+    learn_bins,
+    profile,
+    profiled,
+    windows_between,
+)
 
 START = parse_instant("2013-01-07")
 WEEK = timedelta(days=7)
@@ -167,3 +175,13 @@ def test_the_divergence_is_that_of_scipy(bins: int, seed: int) -> None:
     right[0] += 1
     found = drift_module._jensen_shannon(left, right)
     assert found == pytest.approx(jensenshannon(left, right) ** 2, abs=1e-12)
+
+
+def test_a_column_that_held_values_in_one_window_only_is_no_number_out_of_nothing() -> None:
+    """One earlier window with values says nothing about how the location varies."""
+    window = Interval(START, START + WEEK)
+    history = [Profile("x", window, (0, 0), 100)] * 5 + [Profile("x", window, (50, 50), 0)]
+    now = Profile("x", window, (20, 80), 0)
+    found = score(now, history, Bins("x", "numeric", (0.0,)))
+    assert "location" not in [one.channel for one in found.moves]
+    assert all(np.isfinite((one.z, one.p, one.effect)).all() for one in found.moves)

@@ -86,6 +86,23 @@ def test_predictions_are_compared_with_those_of_the_weeks_before() -> None:
     assert statuses == ["learning"] * 4 + ["quiet"] * 3
 
 
+def test_drift_of_predictions_is_seen_though_the_first_window_is_empty() -> None:
+    """The bins come from the first window that has enough rows."""
+    late = [START + number * WEEK for number in range(1, 10)]
+    now = rows(2, START + WEEK, 8)
+    at = np.asarray(now.column("at").cast(pa.int64()))
+    rng = np.random.default_rng(3)
+    high = at >= to_micros(START + 8 * WEEK)
+    probability = np.where(high, rng.uniform(0.8, 1.0, len(at)), rng.uniform(0.0, 0.5, len(at)))
+    log = now.append_column("key", pa.array([f"k{number}" for number in range(len(at))]))
+    log = log.append_column("probability", pa.array(probability))
+    labels = pa.table({"key": log["key"], "known_at": log["at"], "label": probability > 2})
+    monitor = Monitor("delay", "late", ignore=("month",))
+    report = watch(monitor, log, labels=labels, history=rows(1, START, 0), ticks=late)
+    alarms = [one.window.start for one in report.alarms if one.column == "probability"]
+    assert alarms == [START + 8 * WEEK]
+
+
 def test_features_may_come_as_columns_or_as_logged_json() -> None:
     assert watched(as_json=True) == watched()
 

@@ -12,7 +12,7 @@ from towpath.features.engines.embedded import EmbeddedEngine
 from towpath.features.feature_set import FeatureSet, feature_schema
 from towpath.features.lookup import Lookup
 from towpath.features.materialize import view_rows
-from towpath.features.online.codec import Block, encode_key, pack, unpack
+from towpath.features.online.codec import HEADER, WORD, Block, encode_key, pack, read_string
 from towpath.features.online.memory import MemoryStore
 from towpath.features.view import FeatureView, Latest, aggregates
 from towpath.lake.dataset import Column, Dataset
@@ -74,7 +74,7 @@ def events_of(rows: list[Event]) -> pa.Table:
 def online(events: pa.Table, car: int, at: int, *, since: int) -> list[object]:
     store = MemoryStore()
     store.write("car", view_rows(VIEW, events, since=since)[0], b"{}")
-    return Lookup(store, TRIP, {"car": VIEW}, DATASETS).by_row({"car": car}, at)
+    return Lookup(store, TRIP, {"car": VIEW}, DATASETS).by_rows([{"car": car}], at)[0]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -102,9 +102,11 @@ def test_a_block_reads_back_as_written(events: int, columns: int, strings: list[
     random = np.random.default_rng(events * 5 + columns)
     bits = random.integers(-(2**62), 2**62, (columns + 2, events))
     valid = random.integers(0, 2, (columns, events)).astype(np.uint8)
-    block = Block(bits[0], bits[1], bits[2:], valid, tuple(strings), 2**55, -7)
-    for given_value, found in zip(block, unpack(pack(block)), strict=True):
-        assert np.array_equal(np.asarray(given_value), np.asarray(found))
+    data = pack(Block(bits[0], bits[1], bits[2:], valid, tuple(strings), 2**55, -7))
+    sizes = [events, columns, len(strings), 2**55, -7]
+    assert np.frombuffer(data, np.int64, HEADER)[1:].tolist() == sizes
+    assert data[HEADER * WORD :].startswith(bits.tobytes() + valid.tobytes())
+    assert [read_string(data, number) for number in range(len(strings))] == strings
 
 
 @given(parts, parts)

@@ -22,15 +22,16 @@ if TYPE_CHECKING:
 
 SCHEMA = {"number": "float64", "late": "bool", "carrier": "string"}
 FLIGHTS = 1000
+TIMED = (Column("scheduled", "timestamp"),)
 
 
 class Config(Record, frozen=True):
     folder: str
     port: int = 0
     unknown_key: Literal["error", "defaults"] = "error"
-    waiting: int = 64
     delay: float = 0.0
     features: int = 0
+    timed: bool = False
 
 
 class FlightSource:
@@ -69,7 +70,7 @@ def served(config: Config) -> Served:
         endpoint=Endpoint("delay", model="late", unknown_key=config.unknown_key),
         source=FlightSource(delay=config.delay, features=config.features),
         schema=schema_of(config.features),
-        key=(Column("flight_id", "string"),),
+        key=(Column("flight_id", "string"), *(TIMED if config.timed else ())),
         row=(
             Column("flight_id", "string"),
             Column("number", "float64"),
@@ -91,7 +92,6 @@ def main(path: str) -> int:
         state=Path(config.folder) / "state",
         artifacts=Path(config.folder) / "artifacts",
         port=config.port,
-        waiting=config.waiting,
     )
     try:
         serve([served(config)], options, ready=say)

@@ -12,13 +12,14 @@ import pytest
 
 from towpath.catalog.database import Database
 from towpath.core.clock import SystemClock
-from towpath.core.errors import Conflict
-from towpath.core.lock import locked
+from towpath.core.errors import Conflict, Contract
+from towpath.core.lock import acquired, locked
+from towpath.core.record import from_json
 from towpath.lake.lake import Lake
 from towpath.lake.tables.delta import DeltaTableStore
 from towpath.serving import compact as module
 from towpath.serving.compact import compact
-from towpath.serving.log import Logged, PredictionLog
+from towpath.serving.log import Logged, PredictionLog, segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,31 @@ def test_log_that_grows_meanwhile_is_followed(tmp_path: Path, lake: Lake) -> Non
     assert stored(lake) == list(range(30))
 
 
+def test_segment_in_the_lake_is_removed_once_it_is_closed(tmp_path: Path, lake: Lake) -> None:
+    write(tmp_path / "log", range(10))
+    with PredictionLog(tmp_path / "log", "delay", features=FEATURES) as log:
+        log.append([one(10)])
+        assert compact(tmp_path / "log", lake) == 11
+        [left] = segments(tmp_path / "log")
+        log.append([one(11)])
+    progress = from_json((tmp_path / "log" / module.PROGRESS).read_bytes(), module.Progress)
+    assert list(progress.done) == [left.name]
+    assert compact(tmp_path / "log", lake) == 1
+    assert segments(tmp_path / "log") == []
+    assert stored(lake) == list(range(12))
+
+
+def test_damaged_segment_is_kept_and_told(tmp_path: Path, lake: Lake) -> None:
+    write(tmp_path / "log", range(10))
+    [path] = segments(tmp_path / "log")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Contract, match=path.name):
+        compact(tmp_path / "log", lake)
+    assert segments(tmp_path / "log") == [path]
+
+
 def test_small_batches_hold_the_same_as_large_ones(tmp_path: Path, lake: Lake) -> None:
     for start in range(0, 60, 20):
         write(tmp_path / "log", range(start, start + 20))
@@ -110,7 +136,9 @@ def test_torn_prediction_is_left_until_it_is_whole(tmp_path: Path, lake: Lake) -
     [path] = (tmp_path / "log").glob("*.log")
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    assert compact(tmp_path / "log", lake) == 2
+    with path.open("rb") as writer:
+        assert acquired(writer.fileno())
+        assert compact(tmp_path / "log", lake) == 2
     path.write_bytes(whole)
     assert compact(tmp_path / "log", lake) == 1
     assert stored(lake) == [0, 1, 2]

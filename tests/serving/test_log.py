@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from towpath.core.errors import Unavailable
+from towpath.core.errors import Contract, Unavailable
 from towpath.serving.log import (
     Logged,
     PredictionLog,
@@ -134,3 +134,24 @@ def test_full_disk_is_said_and_what_follows_is_readable(
         monkeypatch.setattr(os, "write", real)
         log.append([one(3)])
     assert ids(tmp_path) == ["1", "3"]
+
+
+@pytest.mark.parametrize("flipped", [2, 40, 90])
+def test_flipped_byte_before_whole_predictions_is_told(tmp_path: Path, flipped: int) -> None:
+    """In the header's length, in the header, in a prediction."""
+    write(tmp_path, 5)
+    path = segments(tmp_path)[0]
+    data = bytearray(path.read_bytes())
+    data[flipped] ^= 1
+    path.write_bytes(data)
+    for read in (segment_end, lambda segment: list(read_segment(segment))):
+        with pytest.raises(Contract, match=f"{path.name}.* damaged at byte"):
+            read(path)
+
+
+def test_zeros_after_a_loss_of_power_are_a_torn_tail(tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    path = segments(tmp_path)[0]
+    with path.open("ab") as file:
+        file.write(bytes(100))
+    assert ids(tmp_path) == ["0", "1", "2", "3", "4"]

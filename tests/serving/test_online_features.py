@@ -25,17 +25,22 @@ from towpath.features.view import Aggregate, FeatureView, Latest
 from towpath.lake.dataset import Column, Dataset
 from towpath.lake.lake import Lake
 from towpath.lake.tables.delta import DeltaTableStore
+from towpath.modelling.plan import Plan
+from towpath.serving.bundle import Bundle
 from towpath.serving.compact import compact
 from towpath.serving.endpoint import Endpoint
-from towpath.serving.live import Live, Taken
-from towpath.serving.log import read_segment, segments
+from towpath.serving.live import Live, Loaded, Taken
+from towpath.serving.log import Logged, read_segment, segments
+from towpath.serving.pointer import Deployment
+from towpath.serving.predictors.plan import PlanPredictor
 from towpath.serving.run import Options, log_folder, opened
 from towpath.serving.score import score
 from towpath.serving.served import from_lookup
 from towpath.web.message import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from tests.serving.conftest import FlightProject
 
@@ -99,9 +104,28 @@ class Served(NamedTuple):
         ]
         return found
 
-    def logged(self) -> list[list[object]]:
+    def log(self) -> list[Logged]:
         folder = log_folder(self.options.state, "delay")
-        return [one.values for path in segments(folder) for one in read_segment(path)]
+        return [one for path in segments(folder) for one in read_segment(path)]
+
+    def logged(self) -> list[list[object]]:
+        return [one.values for one in self.log()]
+
+
+class Swapping(PlanPredictor):
+    """Answers, and lets other versions take over meanwhile."""
+
+    def __init__(self, plan: Plan, swap: Callable[[], None]) -> None:
+        super().__init__(plan)
+        self._swap = swap
+
+    @classmethod
+    def load(cls, bundle: Path) -> Swapping:
+        return cls(Plan.load(bundle), lambda: None)
+
+    def predict_one(self, values: Sequence[object]) -> float:
+        self._swap()
+        return super().predict_one(values)
 
 
 def flights(count: int) -> pa.Table:
@@ -199,6 +223,31 @@ def test_unknown_key_of_a_batch_logs_nothing(served: Served) -> None:
     with pytest.raises(NotFound, match="nope"):
         served.ask({"keys": [{"flight_id": "f1"}, {"flight_id": "nope"}]})
     assert served.logged() == []
+
+
+def test_log_says_what_the_values_come_from_and_how_fresh_they_are(served: Served) -> None:
+    served.ask({"keys": [{"flight_id": "f1"}]})
+    served.ask({"rows": [{"flight_id": "f1", "carrier": "B6", "distance": 100.5}]})
+    until = to_micros(NOW)
+    told = [(one.features_from, one.features_until) for one in served.log()]
+    assert told == [("key", until), ("row", until)]
+    compact(log_folder(served.options.state, "delay"), served.lake)
+    columns = ["origin", "features_from", "features_until"]
+    [first, _] = served.lake["predictions"].scan(columns).select(columns).to_pylist()
+    assert first == {"origin": "live", "features_from": "key", "features_until": NOW}
+
+
+def test_versions_are_not_swapped_within_a_request(served: Served) -> None:
+    live = served.answering.live
+    after = live.loaded
+    arm = after.deployment.arms[0].replace(version=7)
+    plan = Plan.load(served.options.artifacts / arm.bundle)
+    swapping = Swapping(plan, lambda: setattr(live, "loaded", after))
+    bundle = Bundle(after.bundles[0].contract, swapping)
+    live.loaded = Loaded(Deployment("delay", (arm,)), (bundle,), (1.0,))
+    keys = [{"flight_id": "f1"}, {"flight_id": "f2"}]
+    assert [one["version"] for one in served.ask({"keys": keys})] == [7, 7]
+    assert [one["version"] for one in served.ask({"keys": keys})] == [1, 1]
 
 
 def test_discovery_tells_how_fresh_the_views_are(served: Served) -> None:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from towpath.core.errors import Conflict, Contract, NotFound
+from towpath.core.errors import Conflict, Contract, Invalid, NotFound
 from towpath.core.instant import EPOCH
 from towpath.modelling.artifact import save_estimator
 from towpath.modelling.columns import FeatureColumns
@@ -106,3 +106,10 @@ def test_missing_bundle_is_named(tmp_path: Path) -> None:
 def test_bundle_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Contract, match=r"manifest\.json"):
         load_bundle(bundle(tmp_path, "plan"), sha256="0" * 64)
+
+
+@pytest.mark.parametrize("predictor", ["plan", "sklearn"])
+def test_value_that_a_model_does_not_take_is_invalid(tmp_path: Path, predictor: Predictor) -> None:
+    loaded = load_bundle(bundle(tmp_path, predictor)).predictor
+    with pytest.raises(Invalid):
+        loaded.predict_one(["noon", 1.0, True, "UA"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import math
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.e2e
 
 def post(server: Server, body: str, **headers: str) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    headers = {"Content-Type": "application/json"} | headers
     connection.request("POST", PATH, body=body.encode(), headers=headers)
     response = connection.getresponse()
     answer = json.loads(response.read())
@@ -132,6 +134,13 @@ def test_page_of_another_host_is_refused(running: Server) -> None:
     assert "evil.example" in problem["detail"]
 
 
+def test_page_of_another_site_cannot_send_plain_text(running: Server) -> None:
+    body = '{"keys":[{"flight_id":"f1"}]}'
+    status, problem = post(running, body, **{"Content-Type": "text/plain"})
+    assert status == 415
+    assert "application/json" in problem["hint"]
+
+
 def test_refused_request_is_not_logged(running: Server) -> None:
     def answered(client: Client) -> list[str]:
         text = client.read("/metrics").decode()
@@ -188,6 +197,8 @@ def test_metrics_count_predictions_by_version(running: Server) -> None:
         text = client.read("/metrics").decode()
     assert 'predictions_total{endpoint="delay",arm="champion",version="1"}' in text
     assert "# TYPE http_request_seconds histogram" in text
+    lag = next(line for line in text.splitlines() if line.startswith("feature_lag_seconds{"))
+    assert float(lag.split()[1]) == pytest.approx(time.time() - 1, abs=60)
 
 
 def test_client_says_that_nothing_answers() -> None:
@@ -198,6 +209,21 @@ def test_client_says_that_nothing_answers() -> None:
 def test_client_refuses_what_is_no_address() -> None:
     with pytest.raises(Invalid):
         Client("localhost:8000")
+
+
+def test_one_instant_is_one_key_in_whichever_zone(project: FlightProject) -> None:
+    project.deploy(
+        project.bundle(1).replace(share=0.5),
+        project.bundle(2).replace(alias="challenger", share=0.5),
+    )
+    times = ("2013-10-01T08:00:00Z", "2013-10-01T10:00:00+02:00", "2013-10-01T03:30:00-04:30")
+    keys = [{"flight_id": f"f{at}", "scheduled": time} for at in range(9) for time in times]
+    with project.start(timed=True).client() as client:
+        found = client.predict("delay", keys=keys)
+    assert {str(one.key["scheduled"]) for one in found} == {times[0]}
+    arms = [one.arm for one in found]
+    assert arms == [arm for arm in arms[::3] for _ in times]
+    assert set(arms) == {"champion", "challenger"}
 
 
 def test_client_connects_again_after_a_restart(project: FlightProject) -> None:

@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from towpath.core.errors import Conflict, Invalid, TowpathError, Unavailable
+from towpath.core.errors import (
+    Conflict,
+    Contract,
+    Denied,
+    Invalid,
+    NotFound,
+    TowpathError,
+    Unavailable,
+)
 from towpath.web.app import App, Limits, Message, Route
 from towpath.web.message import Request, Response
-from towpath.web.problem import problem, status_of
+from towpath.web.problem import Busy, Missing, problem, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Headers = list[tuple[bytes, bytes]]
+JSON = (b"content-type", b"application/json")
 
 
 def echo(request: Request) -> Response:
@@ -53,7 +62,7 @@ def send(
         answers.append(message)
 
     scope: Message = {"type": "http", "method": method, "path": path}
-    scope["headers"] = [(b"content-length", length)] if headers is None else headers
+    scope["headers"] = [(b"content-length", length), JSON] if headers is None else headers
     asyncio.run(app(scope, receive, collect))
     return answers[0]["status"], dict(answers[0]["headers"]), answers[1]["body"]
 
@@ -86,7 +95,7 @@ def test_announced_body_over_the_limit_is_refused() -> None:
 
 def test_chunked_body_over_the_limit_is_refused() -> None:
     app = App(ROUTES, limits=Limits(body_bytes=3))
-    headers: Headers = [(b"transfer-encoding", b"chunked")]
+    headers: Headers = [(b"transfer-encoding", b"chunked"), JSON]
     assert send(app, "POST", "/echo", parts=[b"12", b"34"], headers=headers)[0] == 413
 
 
@@ -117,7 +126,7 @@ def test_slow_body_is_given_up() -> None:
         answers.append(message)
 
     scope: Message = {"type": "http", "method": "POST", "path": "/echo"}
-    scope["headers"] = [(b"content-length", b"5")]
+    scope["headers"] = [(b"content-length", b"5"), JSON]
     asyncio.run(app(scope, receive, collect))
     assert answers[0]["status"] == 503
 
@@ -158,19 +167,45 @@ def test_every_error_has_a_status(kind: type[TowpathError]) -> None:
 
 
 def test_problem_carries_hint_and_facts() -> None:
-    body = json.loads(problem(Conflict("Taken.", hint="Wait.", port=80)).body)
+    body = json.loads(problem(Missing("No key 7.", hint="Ask for another.", key=7)).body)
     assert body == {
-        "type": "urn:towpath:problem:conflict",
-        "title": "Conflict",
-        "status": 409,
-        "detail": "Taken.",
-        "hint": "Wait.",
-        "data": {"port": 80},
+        "type": "urn:towpath:problem:not-found",
+        "title": "Not found",
+        "status": 404,
+        "detail": "No key 7.",
+        "hint": "Ask for another.",
+        "data": {"key": 7},
     }
 
 
+@pytest.mark.parametrize("kind", [Denied, NotFound, Conflict, Contract, Unavailable])
+def test_a_fault_of_the_server_blames_nobody_and_tells_no_path(
+    kind: type[TowpathError], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        found = problem(kind("The store /srv/secret cannot be used.", path="/srv/secret"))
+    assert found.status == 503
+    assert b"secret" not in found.body
+    assert "/srv/secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "kind", [b"text/plain", b"application/x-www-form-urlencoded", b"application/jsonp", b""]
+)
+def test_a_body_that_is_not_announced_as_json_is_refused(kind: bytes) -> None:
+    headers: Headers = [(b"content-length", b"2"), (b"content-type", kind)]
+    app = App(ROUTES, limits=Limits())
+    assert send(app, "POST", "/echo", parts=[b"{}"], headers=headers)[0] == 415
+
+
+def test_json_may_name_its_character_set() -> None:
+    headers: Headers = [(b"content-type", b"Application/JSON; charset=utf-8")]
+    app = App(ROUTES, limits=Limits())
+    assert send(app, "POST", "/echo", parts=[b"{}"], headers=headers)[0] == 200
+
+
 def test_unavailable_says_when_to_come_back() -> None:
-    assert ("retry-after", "1") in problem(Unavailable("Busy.")).headers
+    assert ("retry-after", "1") in problem(Busy("Busy.")).headers
 
 
 def test_malformed_and_ill_typed_bodies_differ() -> None:

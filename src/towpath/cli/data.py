@@ -16,6 +16,7 @@ from towpath.cli.output import (
     print_json,
     print_table,
 )
+from towpath.cli.progress import say
 
 if TYPE_CHECKING:
     from towpath.lake.dataset import Dataset
@@ -92,7 +93,6 @@ def ingest(*, as_json: bool, names: tuple[str, ...]) -> None:
       towpath data ingest
       towpath data ingest flights weather
     """
-    from towpath.cli.run import say
     from towpath.steps.data import ingest as step
 
     with open_applied() as workspace:
@@ -118,7 +118,7 @@ def infer(*, file: Path, name: str) -> None:
       towpath data infer orders.parquet --name sales
     """
     from towpath.lake.infer import infer as draft
-    from towpath.lake.tidy import legal_name
+    from towpath.project.tidy import legal_name
     from towpath.project.yaml import write_record
 
     dataset = draft(file, name or legal_name(file.name.split(".")[0]))

@@ -89,14 +89,14 @@ def project_findings(start: Path) -> tuple[Finding, ...]:
 
 def _definition_findings(root: Path) -> tuple[Finding, ...]:
     """Check that the settings and definitions can be read, fit each other and are registered."""
-    from towpath.project.check import check_project
+    from towpath.cli.project import planned
     from towpath.project.plan import require_applied
     from towpath.workspace import Workspace
 
     try:
         read_settings(root, os.environ)
         with Workspace(root) as workspace:
-            check_project(workspace.project)
+            planned(workspace)
             sound = Finding("definitions", root.name, passed=True)
             require_applied(workspace.project, workspace.catalog)
     except TowpathError as error:

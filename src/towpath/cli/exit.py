@@ -19,6 +19,7 @@ from towpath.core.errors import (
 
 OK = 0
 FINDINGS = 1
+STOPPED = 130
 
 EXIT_CODES: dict[type[BaseException], int] = {
     Contract: FINDINGS,
@@ -30,7 +31,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     PermissionError: 4,
     Conflict: 5,
     Unavailable: 6,
-    click.Abort: 130,
+    click.Abort: STOPPED,
 }
 UNEXPECTED = 70
 

@@ -87,7 +87,9 @@ def get(*, as_json: bool, feature_set: str, key: str, at: str) -> None:
 @click.option("--until", default="", help="Event times up to here, now unless given.")
 @click.option("--history", default="1d", show_default=True, help="Readable this far back.")
 def materialize(*, as_json: bool, feature_sets: tuple[str, ...], until: str, history: str) -> None:
-    """Bring what serving needs into the online store. Again changes nothing.
+    """Bring what serving needs into the online store.
+
+    Nothing is written where neither the data nor --until differ from the last time.
 
     \b
     Examples:

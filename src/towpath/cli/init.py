@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from towpath.cli.output import console, json_option, print_json
+from towpath.cli.project import planned
 
 if TYPE_CHECKING:
     from towpath.project.start import Started
@@ -38,17 +39,20 @@ def init(*, as_json: bool, name: str, source: Path | None, **given: str) -> None
       towpath init sample
     """
     from towpath.core.clock import SystemClock
+    from towpath.core.errors import Invalid
     from towpath.core.instant import format_instant
-    from towpath.lake.tidy import Roles
-    from towpath.project.plan import plan_project
-    from towpath.project.start import start_project
+    from towpath.project.start import new_folder, start_project
+    from towpath.project.tidy import Roles
     from towpath.steps.project import apply
     from towpath.workspace import Workspace
 
+    if source is None and any(given.values()):
+        message = f"No file is given that --{next(one for one in given if given[one])} is about."
+        raise Invalid(message, hint="Name it: --from FILE. Without it, init takes a sample.")
     folder = Path(name)
     today = SystemClock().now().replace(hour=0, minute=0, second=0, microsecond=0)
     known_at = "" if given["time"] else format_instant(today)
-    with tempfile.TemporaryDirectory() as aside:
+    with new_folder(folder), tempfile.TemporaryDirectory() as aside:
         if source is None:
             from towpath.modelling.sample import LABEL, write_sample
 
@@ -56,8 +60,8 @@ def init(*, as_json: bool, name: str, source: Path | None, **given: str) -> None
             given = given | {"label": LABEL}
         roles = Roles(known_at=known_at, **given)
         started = start_project(folder, source, roles, owner=getpass.getuser())
-    with Workspace(folder) as workspace:
-        apply(workspace, plan_project(workspace.project, workspace.catalog))
+        with Workspace(folder) as workspace:
+            apply(workspace, planned(workspace))
     if as_json:
         print_json(started)
     else:
@@ -70,7 +74,8 @@ def _print(started: Started) -> None:
     out.print(f"Wrote [bold]{started.folder}/[/]: predicts {started.label} for {started.dataset}")
     out.print(f"  features  {', '.join(started.features)}", soft_wrap=True)
     if started.left_out:
-        out.print(f"  left out  {', '.join(started.left_out)} (text, too many values)")
+        out.print(f"  left out  {', '.join(started.left_out)} (no values, or too many as text)")
+    out.print(f"  true      {started.positive:.1%} of the rows")
     out.print("[green]next:[/]")
     out.print(f"  cd {started.folder}")
     out.print("  towpath run train")

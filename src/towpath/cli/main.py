@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from towpath.cli.exit import exit_code, render_error
-from towpath.core.errors import TowpathError, did_you_mean
+from towpath.core.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("towpath.cli.init:init", "Start a project, on your own CSV or empty."),
+    "init": ("towpath.cli.init:init", "Start a project, on your own CSV or a sample."),
     "plan": ("towpath.cli.project:plan", "Show what applying the project would change."),
     "apply": ("towpath.cli.project:apply", "Register the project's definitions."),
     "run": ("towpath.cli.run:run", "Run a pipeline, with its progress."),
@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 EPILOG = """\b
 First success on your own CSV:
-  towpath init shop --from orders.csv --label returned
+  towpath init shop --from orders.csv --label returned --key order_id
   cd shop
   towpath run train
   towpath predict returned 1042
@@ -76,11 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         code = towpath.main(given, prog_name="towpath", standalone_mode=False)
-    except (click.ClickException, click.Abort, TowpathError, OSError) as error:
-        if "--debug" in given:
-            raise
-        render_error(error)
-        sys.exit(exit_code(error))
     except Exception as error:
         if "--debug" in given:
             raise

@@ -5,10 +5,16 @@ from __future__ import annotations
 import click
 
 from towpath.cli.exit import FINDINGS
-from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
+from towpath.cli.output import F, console, json_option, open_workspace, print_json, print_table
 from towpath.cli.step import run_step
 
 METRICS = ("roc_auc", "log_loss", "brier")
+
+
+def of_candidate(command: F) -> F:
+    """Add what names a candidate: its model and its estimator."""
+    named = click.argument("model", metavar="NAME")(click.argument("estimator")(command))
+    return json_option(named)
 
 
 @click.group()
@@ -73,10 +79,8 @@ def show(*, as_json: bool, name: str, version: str) -> None:
 
 
 @model.command()
-@json_option
-@click.argument("name")
-@click.argument("estimator")
-def train(*, as_json: bool, name: str, estimator: str) -> None:
+@of_candidate
+def train(*, as_json: bool, **candidate: str) -> None:
     """Fit one ESTIMATOR of a model on its training rows, and compile it for serving.
 
     \b
@@ -84,14 +88,12 @@ def train(*, as_json: bool, name: str, estimator: str) -> None:
       towpath model train delay boosting
       towpath model train delay baseline --json
     """
-    run_step("model.train", as_json=as_json, model=name, estimator=estimator)
+    run_step("model.train", as_json=as_json, **candidate)
 
 
 @model.command()
-@json_option
-@click.argument("name")
-@click.argument("estimator")
-def evaluate(*, as_json: bool, name: str, estimator: str) -> None:
+@of_candidate
+def evaluate(*, as_json: bool, **candidate: str) -> None:
     """Measure a trained ESTIMATOR on the test rows, beside the base rate.
 
     \b
@@ -99,14 +101,12 @@ def evaluate(*, as_json: bool, name: str, estimator: str) -> None:
       towpath model evaluate delay boosting
       towpath model evaluate delay boosting --json
     """
-    run_step("model.evaluate", as_json=as_json, model=name, estimator=estimator)
+    run_step("model.evaluate", as_json=as_json, **candidate)
 
 
 @model.command()
-@json_option
-@click.argument("name")
-@click.argument("estimator")
-def gate(*, as_json: bool, name: str, estimator: str) -> None:
+@of_candidate
+def gate(*, as_json: bool, **candidate: str) -> None:
     """Test a trained ESTIMATOR against the champion on the same rows.
 
     Exits with 1 if it is not better beyond chance.
@@ -116,16 +116,14 @@ def gate(*, as_json: bool, name: str, estimator: str) -> None:
       towpath model gate delay boosting
       towpath model gate delay boosting --json
     """
-    result = run_step("model.gate", as_json=as_json, model=name, estimator=estimator)
+    result = run_step("model.gate", as_json=as_json, **candidate)
     if result["decision"] != "promote":
         raise click.exceptions.Exit(FINDINGS)
 
 
 @model.command()
-@json_option
-@click.argument("name")
-@click.argument("estimator")
-def promote(*, as_json: bool, name: str, estimator: str) -> None:
+@of_candidate
+def promote(*, as_json: bool, **candidate: str) -> None:
     """Register a judged ESTIMATOR; it becomes the champion if its gate let it through.
 
     Exits with 1 if it was registered but not promoted.
@@ -135,6 +133,6 @@ def promote(*, as_json: bool, name: str, estimator: str) -> None:
       towpath model promote delay boosting
       towpath model promote delay boosting --json
     """
-    result = run_step("model.promote", as_json=as_json, model=name, estimator=estimator)
+    result = run_step("model.promote", as_json=as_json, **candidate)
     if not result["promoted"]:
         raise click.exceptions.Exit(FINDINGS)

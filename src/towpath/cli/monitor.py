@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
+from towpath.cli.exit import FINDINGS
+from towpath.cli.output import F, console, json_option, open_workspace, print_json, print_table
 from towpath.cli.step import run_step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def over_interval(command: F) -> F:
+    """Add the interval of prediction times that a command looks at."""
+    start = click.option("--from", "start", required=True, help="First prediction time.")
+    until = click.option("--until", required=True, help="End of the prediction times.")
+    return json_option(start(until(command)))
 
 
 @click.group()
@@ -33,11 +46,9 @@ def list_monitors(*, as_json: bool) -> None:
 
 
 @monitor.command()
-@json_option
+@over_interval
 @click.argument("endpoint")
-@click.option("--from", "start", required=True, help="First prediction time.")
-@click.option("--until", required=True, help="End of the prediction times.")
-def replay(*, as_json: bool, endpoint: str, start: str, until: str) -> None:
+def replay(*, as_json: bool, **given: str) -> None:
     """Predict every row of a past interval, each as of its own prediction time.
 
     \b
@@ -45,22 +56,35 @@ def replay(*, as_json: bool, endpoint: str, start: str, until: str) -> None:
       towpath monitor replay delay --from 2013-10-01 --until 2014-01-01
       towpath monitor replay delay --from 2013-10-01 --until 2013-10-08 --json
     """
-    run_step("endpoint.replay", as_json=as_json, endpoint=endpoint, start=start, until=until)
+    run_step("endpoint.replay", as_json=as_json, **given)
 
 
 @monitor.command()
-@json_option
-@click.argument("name")
-@click.option("--from", "start", required=True, help="Start of the first window.")
-@click.option("--until", required=True, help="End of the last window.")
-def watch(*, as_json: bool, name: str, start: str, until: str) -> None:
+@over_interval
+@click.argument("monitor", metavar="NAME")
+def watch(*, as_json: bool, **given: str) -> None:
     """Score a monitor's windows as labels became known, and look for drift.
+
+    Exits with 1 if there are findings, or somebody could not be told of them.
 
     \b
     Examples:
       towpath monitor watch delay --from 2013-10-01 --until 2014-01-01
       towpath monitor watch delay --from 2013-10-01 --until 2014-01-01 --json
     """
-    result = run_step("monitor.watch", as_json=as_json, monitor=name, start=start, until=until)
+    result = run_step("monitor.watch", as_json=as_json, **given)
     if not as_json:
-        console().print(f"[green]next:[/] open {result['report']}", soft_wrap=True)
+        _print_watched(result)
+    if result["findings"] or result["untold"]:
+        raise click.exceptions.Exit(FINDINGS)
+
+
+def _print_watched(result: Mapping[str, object]) -> None:
+    """Say what was found, who does not know of it, and where the report is."""
+    out = console()
+    findings, untold = result["findings"], result["untold"]
+    for one in findings if isinstance(findings, list) else ():
+        out.print(f"[yellow]![/] {one['subject']}: {one.get('message') or one['check']}")
+    if isinstance(untold, list) and untold:
+        out.print(f"[red]not told:[/] {', '.join(untold)}")
+    out.print(f"[green]next:[/] open {result['report']}", soft_wrap=True)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import click
 import msgspec
 
+from towpath.cli.address import running
 from towpath.cli.output import console, json_option, open_applied, print_json, print_table
-from towpath.core.errors import Invalid, Unavailable
+from towpath.core.errors import Invalid, NotFound, Unavailable, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from towpath.lake.dataset import Column
+    from towpath.lake.dataset import Column, ColumnType
     from towpath.serving.message import Prediction
     from towpath.serving.served import Served
     from towpath.workspace import Workspace
 
 PROBE_SECONDS = 1.0
 Key = dict[str, object]
+
+NUMBERS: dict[str, Callable[[str], object]] = {"int64": int, "float64": float}
 
 
 class Asked(NamedTuple):
@@ -41,7 +43,8 @@ def predict(*, as_json: bool, endpoint: str, keys: tuple[str, ...], at: str, url
     """Ask ENDPOINT for predictions by key.
 
     A key of several columns is written as column=value,column=value. Where no server of this
-    project runs, the same code answers in this process and keeps the same log.
+    project runs, the same code answers in this process and keeps the same log. With --url only
+    that server is asked, and no project is needed here.
 
     \b
     Examples:
@@ -49,22 +52,33 @@ def predict(*, as_json: bool, endpoint: str, keys: tuple[str, ...], at: str, url
       towpath predict delay 20131005-UA-1545-EWR --at 2013-10-05T14:00Z
     """
     from towpath.core.instant import parse_instant
+
+    instant = parse_instant(at) if at else None
+    if url:
+        predictions = _ask(url, endpoint, Asked(_keys(keys, _key_there(url, endpoint)), instant))
+    else:
+        predictions = _ask_here(endpoint, keys, instant)
+    if as_json:
+        print_json({"endpoint": endpoint, "predictions": predictions})
+        return
+    _print(predictions)
+
+
+def _ask_here(endpoint: str, keys: Sequence[str], at: datetime | None) -> list[Prediction]:
+    """Ask this project's server, or answer in this process where none runs."""
     from towpath.project.load import SERVED_FOLDERS
     from towpath.steps.endpoint import served
 
     with open_applied(SERVED_FOLDERS) as workspace:
         found = served(workspace, (endpoint,))[0]
-        instant = parse_instant(at) if at else None
-        asked = Asked([parse_key(text, found.key) for text in keys], instant)
-        address = url or _running(workspace, endpoint)
-        if address:
-            predictions = _ask(address, endpoint, asked)
-        else:
-            predictions = _answer(workspace, found, asked)
-    if as_json:
-        print_json({"endpoint": endpoint, "predictions": predictions})
-        return
-    _print(predictions)
+        asked = Asked(_keys(keys, found.key), at)
+        address = _answering(workspace, endpoint)
+        return _ask(address, endpoint, asked) if address else _answer(workspace, found, asked)
+
+
+def _keys(texts: Sequence[str], columns: Sequence[Column]) -> list[Key]:
+    """Read the keys."""
+    return [parse_key(text, columns) for text in texts]
 
 
 def parse_key(text: str, columns: Sequence[Column]) -> Key:
@@ -87,31 +101,54 @@ def parse_key(text: str, columns: Sequence[Column]) -> Key:
 
 def _value(text: str, column: Column) -> object:
     """Read one value of a key."""
-    if column.dtype == "int64":
+    if column.dtype in NUMBERS:
         try:
-            return int(text)
+            return NUMBERS[column.dtype](text)
         except ValueError:
-            message = f"{text!r} is not a whole number, as {column.name!r} is."
+            message = f"{text!r} is not a number, as {column.name!r} is."
             raise Invalid(message, hint="Give a number.") from None
     if column.dtype == "bool":
         return text.lower() in {"true", "yes", "1"}
     return text
 
 
-def _running(workspace: Workspace, endpoint: str) -> str:
-    """Return the URL of this project's running server, empty if there is none."""
+def _answering(workspace: Workspace, endpoint: str) -> str:
+    """Return the URL of this project's server if it answers, empty if not."""
     from towpath.serving.client import Client
 
-    path = workspace.state / "server.json"
-    if not path.exists():
-        return ""
-    address = json.loads(path.read_text())
+    url = running(workspace.state, endpoint)
     try:
-        with Client(address["url"], timeout=PROBE_SECONDS) as client:
-            client.read("/readyz")
+        if url:
+            with Client(url, timeout=PROBE_SECONDS) as client:
+                client.read("/readyz")
     except Unavailable:
         return ""
-    return str(address["url"]) if endpoint in address["endpoints"] else ""
+    return url
+
+
+def _key_there(url: str, endpoint: str) -> tuple[Column, ...]:
+    """Ask a server which columns a key of an endpoint has.
+
+    Raises:
+        NotFound: the server has no such endpoint.
+        Invalid: the server is none of towpath's.
+    """
+    from towpath.lake.dataset import Column
+    from towpath.serving.client import Client
+    from towpath.serving.server import ServerStatus
+
+    with Client(url) as client:
+        answer = client.read("/")
+    try:
+        found = msgspec.json.decode(answer, type=ServerStatus).endpoints
+    except msgspec.DecodeError as error:
+        message = f"What answers at {url} is no towpath server."
+        raise Invalid(message, hint="Check the address.") from error
+    keys = {one.name: one.key for one in found}
+    if endpoint not in keys:
+        message = f"The server at {url} has no endpoint {endpoint!r}."
+        raise NotFound(message, hint=did_you_mean(endpoint, keys))
+    return tuple(Column(name, cast("ColumnType", kind)) for name, kind in keys[endpoint].items())
 
 
 def _ask(url: str, endpoint: str, asked: Asked) -> list[Prediction]:

@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from towpath.cli.exit import FINDINGS
 from towpath.cli.output import console, json_option, open_workspace, print_json
 
 if TYPE_CHECKING:
     from towpath.project.plan import Plan
+    from towpath.workspace import Workspace
 
 SIGNS = {"add": "[green]+[/]", "change": "[yellow]~[/]", "remove": "[red]-[/]"}
-CHANGES_FOUND = 2
 
 
 @click.command()
 @json_option
-@click.option("--exit-code", is_flag=True, help="Exit with 2 when there are changes.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when there are changes.")
 def plan(*, as_json: bool, exit_code: bool) -> None:
     """Show what applying the project would change, and what is downstream of it.
 
@@ -26,16 +27,14 @@ def plan(*, as_json: bool, exit_code: bool) -> None:
       towpath plan
       towpath plan --json
     """
-    from towpath.project.plan import plan_project
-
     with open_workspace() as workspace:
-        found = plan_project(workspace.project, workspace.catalog)
+        found = planned(workspace)
     if as_json:
         print_json(found)
     else:
         _print_plan(found)
     if exit_code and found.changes:
-        raise click.exceptions.Exit(CHANGES_FOUND)
+        raise click.exceptions.Exit(FINDINGS)
 
 
 @click.command()
@@ -52,15 +51,14 @@ def apply(*, as_json: bool, plan_id: str | None) -> None:
       towpath apply 1f0c2a9b5d3e4f60
     """
     from towpath.core.errors import Conflict
-    from towpath.project.plan import plan_project
-    from towpath.steps.project import apply as apply_project
+    from towpath.steps.project import apply as apply_plan
 
     with open_workspace() as workspace:
-        found = plan_project(workspace.project, workspace.catalog)
+        found = planned(workspace)
         if plan_id and plan_id != found.id:
             message = f"The plan {plan_id!r} is out of date."
             raise Conflict(message, hint="Look at the new plan: towpath plan")
-        pointed = apply_project(workspace, found)
+        pointed = apply_plan(workspace, found)
     if as_json:
         print_json(found)
         return
@@ -69,6 +67,20 @@ def apply(*, as_json: bool, plan_id: str | None) -> None:
         console().print("Applied.")
     for name in pointed:
         console().print(f"The endpoint {name} answers with its new arms.")
+
+
+def planned(workspace: Workspace) -> Plan:
+    """Compare a project with what is registered, the steps of its pipelines checked too.
+
+    Raises:
+        Invalid: the definitions do not fit each other.
+    """
+    from towpath.project.plan import plan_project
+    from towpath.steps.execute import check_steps
+
+    for name, pipeline in workspace.project.pipelines.items():
+        check_steps(pipeline, workspace.project.where("pipeline", name))
+    return plan_project(workspace.project, workspace.catalog)
 
 
 def _print_plan(found: Plan) -> None:

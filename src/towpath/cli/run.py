@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from towpath.cli.exit import FINDINGS
+from towpath.cli.exit import FINDINGS, STOPPED
 from towpath.cli.output import console, json_option, open_applied, print_json, print_table
+from towpath.cli.progress import CLEAR, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from rich.console import Console
 
     from towpath.catalog.runs import Attempt, Run
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 MARKS = {"succeeded": "[green]✓[/]", "kept": "[green]=[/]", "skipped": "[dim]-[/]"}
 BAR_WIDTH = 20
-LONGEST = 40
-CLEAR = "\r\x1b[2K"
 REDRAW_SECONDS = 0.2
 
 
@@ -58,7 +55,7 @@ def run(*, as_json: bool, pipeline: str, resume: str) -> None:
         print_json(done)
     if done.status != "succeeded":
         _explain(done)
-        raise click.exceptions.Exit(FINDINGS)
+        raise click.exceptions.Exit(STOPPED if done.status == "cancelled" else FINDINGS)
 
 
 class Screen:
@@ -107,27 +104,6 @@ class Screen:
             self._out.file.write(CLEAR)
 
 
-def summary(result: Mapping[str, object]) -> str:
-    """Write the single values of a step's result on one line, long texts left out.
-
-    Example:
-        >>> summary({"rows": 3, "auc": 0.71234, "findings": []})
-        'rows 3, auc 0.7123'
-    """
-    parts = []
-    for name, value in result.items():
-        if isinstance(value, bool):
-            parts.append(f"{name.replace('_', ' ')} {'yes' if value else 'no'}")
-        elif isinstance(value, int) or (isinstance(value, str) and 0 < len(value) <= LONGEST):
-            shown = f"{value:,}" if isinstance(value, int) else value
-            parts.append(f"{name.replace('_', ' ')} {shown}")
-        elif isinstance(value, float):
-            parts.append(f"{name.replace('_', ' ')} {value:.4g}")
-        elif isinstance(value, dict) and name == "rows":
-            parts.append(f"rows {sum(value.values()):,}")
-    return ", ".join(parts)
-
-
 def _explain(done: Run) -> None:
     """Say which step ended the run, why, and what to do next."""
     failed = done.failure
@@ -160,9 +136,3 @@ def _list(*, as_json: bool) -> None:
 def _last_run(runs: tuple[Run, ...]) -> tuple[str, str]:
     """Return state and id of the last run, if there was one."""
     return (runs[0].status, runs[0].id) if runs else ("never", "")
-
-
-def say(fraction: float, text: str = "") -> None:
-    """Report the progress of a step that a command runs itself, where somebody watches."""
-    if sys.stderr.isatty():
-        click.echo(f"{CLEAR}{fraction:4.0%} {text}", nl=fraction >= 1.0, err=True)

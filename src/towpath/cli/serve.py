@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
 
 import click
 
+from towpath.cli.address import announced
 from towpath.cli.output import console, open_applied
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from towpath.workspace import Workspace
 
 
 @click.command()
@@ -35,32 +29,21 @@ def serve(*, endpoints: tuple[str, ...], host: str, port: int) -> None:
     from towpath.serving.run import serve as run
     from towpath.steps.endpoint import served
 
-    with open_applied(SERVED_FOLDERS) as workspace:
+    with open_applied(SERVED_FOLDERS) as workspace, ExitStack() as announcement:
         options = Options(workspace.state, workspace.artifacts, host=host, port=port)
         found = served(workspace, endpoints)
-        names = [one.endpoint.name for one in found]
-        try:
-            run(found, options, ready=_announced(workspace, names))
-        finally:
-            _address_file(workspace).unlink(missing_ok=True)
+        names = tuple(one.endpoint.name for one in found)
+
+        def ready(url: str) -> None:
+            announcement.enter_context(announced(workspace.state, url, names))
+            _print(url, names)
+
+        run(found, options, ready=ready)
 
 
-def _announced(workspace: Workspace, names: list[str]) -> Callable[[str], None]:
-    """Return what tells people and ``towpath predict`` where the server is."""
-    from towpath.core.durable import write_durably
-    from towpath.core.record import to_json
-
-    def ready(url: str) -> None:
-        address = {"url": url, "pid": os.getpid(), "endpoints": names}
-        write_durably(_address_file(workspace), to_json(address))
-        out = console(stderr=True)
-        for name in names:
-            out.print(f"serving [bold]{name}[/] at {url}/endpoints/{name}/predict", soft_wrap=True)
-        out.print(f"[dim]what there is: {url}/   metrics: {url}/metrics   stop: Ctrl-C[/]")
-
-    return ready
-
-
-def _address_file(workspace: Workspace) -> Path:
-    """Return where the running server's address is written."""
-    return workspace.state / "server.json"
+def _print(url: str, names: tuple[str, ...]) -> None:
+    """Say what is served where."""
+    out = console(stderr=True)
+    for name in names:
+        out.print(f"serving [bold]{name}[/] at {url}/endpoints/{name}/predict", soft_wrap=True)
+    out.print(f"[dim]what there is: {url}/   metrics: {url}/metrics   stop: Ctrl-C[/]")

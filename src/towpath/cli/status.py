@@ -37,14 +37,15 @@ def status(*, as_json: bool) -> None:
         versions, aliases = _models(workspace)
         runs = latest(workspace.catalog, limit=LAST)
         events = read(workspace.catalog, limit=LAST)
+        settings = workspace.settings
     if as_json:
-        facts = {"project": workspace.settings.name, "unapplied_changes": changes}
+        facts = {"project": settings.name, "owner": settings.owner, "unapplied_changes": changes}
         found = {"datasets": tables, "models": versions, "aliases": aliases}
         print_json({**facts, **found, "runs": runs, "events": events})
         return
     state = f"[yellow]{changes} changes to apply[/]" if changes else "[green]registered[/]"
-    name = workspace.settings.name
-    console().print(f"[bold]{name}[/]  {workspace.root}  {state}", soft_wrap=True)
+    console().print(f"[bold]{settings.name}[/]  {workspace.root}  {state}", soft_wrap=True)
+    console().print(f"[dim]owner[/] {settings.owner}", soft_wrap=True)
     print_table("Datasets", ("name", "rows"), list(tables.items()))
     _print_models(versions, aliases)
     _print_log(runs, events)

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from towpath.cli.output import console, open_applied, print_json
-from towpath.cli.run import CLEAR, say, summary
+from towpath.cli.progress import CLEAR, say, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

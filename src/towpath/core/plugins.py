@@ -19,15 +19,27 @@ def load_plugin(group: str, name: str) -> type:
         >>> load_plugin("online_stores", "memory").__name__
         'MemoryStore'
     """
-    found = entry_points(group=f"towpath.{group}")
-    if name not in found.names:
-        message = f"There is no {group.removesuffix('s').replace('_', ' ')} named {name!r}."
-        raise NotFound(message, hint=did_you_mean(name, found.names))
+    require_plugin(group, name)
     try:
-        return cast("type", found[name].load())
+        return cast("type", entry_points(group=f"towpath.{group}")[name].load())
     except ModuleNotFoundError as error:
         message = f"{name!r} needs the library {error.name!r}."
-        raise MissingExtra(message, hint=f"Run: pip install 'towpath[{name}]'") from error
+        raise MissingExtra(message, hint=f"Install it: pip install {error.name}") from error
+
+
+def require_plugin(group: str, name: str) -> None:
+    """Refuse a name under which nothing is registered; nothing is loaded.
+
+    Raises:
+        NotFound: no plugin of that name.
+
+    Example:
+        >>> require_plugin("online_stores", "memory")
+    """
+    known = entry_points(group=f"towpath.{group}").names
+    if name not in known:
+        message = f"There is no {group.removesuffix('s').replace('_', ' ')} named {name!r}."
+        raise NotFound(message, hint=did_you_mean(name, known))
 
 
 def scheme(url: str) -> str:

@@ -94,20 +94,8 @@ def evaluate(feature: Derived, columns: Mapping[str, Array], *, rows: int) -> tu
         )
         raise Contract(message, hint="Return one value a row.")
     if feature.dtype == "string":
-        strings = found.astype(object)
-        return strings, np.array([value is not None for value in strings], dtype=bool)
-    kind = NUMPY_TYPES[feature.dtype]
-    if found.dtype.kind not in "biuf":
-        message = (
-            f"The derived feature {feature.name!r} returned {found.dtype}, not {feature.dtype}."
-        )
-        raise Contract(message, hint="Return an array of the declared type.")
-    if found.dtype.kind != "f":
-        return found.astype(kind, copy=False), np.ones(rows, dtype=bool)
-    present = ~np.isnan(found)
-    if kind is not np.float64:
-        found = np.where(present, found, 0.0)
-    return found.astype(kind, copy=False), present
+        return _strings(feature, found.astype(object))
+    return _numbers(feature, found)
 
 
 def as_input(values: Array, present: Array) -> Array:
@@ -115,3 +103,38 @@ def as_input(values: Array, present: Array) -> Array:
     if values.dtype == object:
         return values
     return np.where(present, values.astype(np.float64), np.nan)
+
+
+def _strings(feature: Derived, found: Array) -> tuple[Array, Array]:
+    """Check strings; None and NaN are missing."""
+    present = np.array([value is not None and value == value for value in found], dtype=bool)  # noqa: PLR0124 - only NaN differs from itself
+    for value in found[present]:
+        if not isinstance(value, str):
+            raise _not_declared(feature, f"{value!r}")
+    strings = [value if here else None for value, here in zip(found, present, strict=True)]
+    return np.array(strings, dtype=object), present
+
+
+def _numbers(feature: Derived, found: Array) -> tuple[Array, Array]:
+    """Bring numbers to the declared type if that changes none of them; NaN is missing."""
+    kind = NUMPY_TYPES[feature.dtype]
+    if found.dtype.kind not in "biuf":
+        raise _not_declared(feature, str(found.dtype))
+    present = ~np.isnan(found) if found.dtype.kind == "f" else np.ones(len(found), dtype=bool)
+    if found.dtype == kind:
+        return found, present
+    if kind is np.float64:
+        return found.astype(kind), present
+    found = np.where(present, found, 0)
+    with np.errstate(invalid="ignore"):
+        cast = found.astype(kind)
+    changed = found[cast != found]
+    if changed.size:
+        raise _not_declared(feature, str(changed[0]))
+    return cast, present
+
+
+def _not_declared(feature: Derived, returned: str) -> Contract:
+    """Say that a function returned what its feature cannot hold."""
+    message = f"The derived feature {feature.name!r} returned {returned}, not {feature.dtype}."
+    return Contract(message, hint="Return values of the declared type, NaN or None where missing.")

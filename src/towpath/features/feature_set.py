@@ -148,11 +148,10 @@ def validate(
     schema = feature_schema(feature_set, views, datasets)
     spine = datasets[feature_set.spine]
     at = _column(spine, feature_set.at, subject)
-    if at.dtype != "timestamp" or at.nullable:
+    if at.dtype != "timestamp" or may_be_missing(at):
         message = f"{subject} predicts at {at.name!r}, which is {_described(at)}."
-        raise Invalid(
-            message, hint=f"Declare {spine.name}.{at.name} as a timestamp, never missing."
-        )
+        hint = f"Declare {spine.name}.{at.name} as a timestamp, not nullable, of severity block."
+        raise Invalid(message, hint=hint)
     for ref in feature_set.refs:
         view = known_view(ref, views, feature_set)
         validate_view(view, datasets)
@@ -228,11 +227,23 @@ def spine_keys(ref: ViewRef, view: FeatureView) -> tuple[str, ...]:
     return tuple(ref.keys.get(key, key) for key in view.keys)
 
 
+def may_be_missing(column: Column) -> bool:
+    """Tell whether stored rows can lack a value: a check that only warns lets nulls in.
+
+    Example:
+        >>> from towpath.lake.dataset import Column
+        >>> may_be_missing(Column("miles", "int64", severity="warn"))
+        True
+    """
+    return column.nullable or column.severity == "warn"
+
+
 def nullable_inputs(
     feature_set: FeatureSet, views: Mapping[str, FeatureView], datasets: Mapping[str, Dataset]
 ) -> dict[str, bool]:
     """Tell for each possible input of a derived feature whether it may be missing."""
-    found = {column.name: column.nullable for column in datasets[feature_set.spine].columns}
+    spine = datasets[feature_set.spine]
+    found = {column.name: may_be_missing(column) for column in spine.columns}
     for ref in feature_set.refs:
         for feature in views[ref.view].features:
             total = isinstance(feature, Aggregate) and feature.function in ("count", "sum")
@@ -323,4 +334,4 @@ def _key_column(column: Column, dataset: Dataset) -> None:
 
 def _described(column: Column) -> str:
     """Describe a column's type in words."""
-    return f"{'nullable ' if column.nullable else ''}{column.dtype}"
+    return f"{'sometimes missing, a ' if may_be_missing(column) else ''}{column.dtype}"

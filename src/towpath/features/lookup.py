@@ -124,11 +124,11 @@ class Lookup:
                 found[place] = dict(zip(self.schema, values, strict=True))
         return found
 
-    def by_row(self, row: Mapping[str, object], at: int) -> list[object]:
-        """Return the features of a row that the caller gives, in the order of the schema.
+    def by_rows(self, rows: Sequence[Mapping[str, object]], at: int) -> list[list[object]]:
+        """Return the features of rows that the caller gives, each in the order of the schema.
 
         Args:
-            row: columns of the spine; those that no feature needs may be left out.
+            rows: columns of the spine; those that no feature needs may be left out.
             at: prediction time in microseconds UTC; it takes the place of the row's own.
 
         Raises:
@@ -137,10 +137,6 @@ class Lookup:
             NotFound: a view was never materialised.
             Conflict: a view was materialised by another definition.
         """
-        return self._features([self._checked(row, at)], at)[0]
-
-    def by_rows(self, rows: Sequence[Mapping[str, object]], at: int) -> list[list[object]]:
-        """Return what ``by_row`` would for each row, read together."""
         return self._features([self._checked(row, at) for row in rows], at) if rows else []
 
     def freshness(self) -> dict[str, int]:

@@ -28,8 +28,19 @@ def spine_name(dataset: str) -> str:
 
 
 def spine_columns(dataset: Dataset) -> tuple[str, ...]:
-    """Return the columns of a spine that can take part in features: all but dates."""
-    return tuple(column.name for column in dataset.columns if column.dtype != "date")
+    """Return the columns that a spine is found by or features are made of: no dates but in its key.
+
+    Example:
+        >>> from towpath.lake.dataset import Column, Dataset
+        >>> sales = Dataset("sales", (Column("day", "date"), Column("due", "date")), key=("day",))
+        >>> spine_columns(sales)
+        ('day',)
+    """
+    return tuple(
+        column.name
+        for column in dataset.columns
+        if column.dtype != "date" or column.name in dataset.key
+    )
 
 
 def latest_rows(rows: pa.Table, dataset: Dataset) -> pa.Table:

@@ -10,15 +10,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from towpath.core.record import Record
 from towpath.features.arrays import ARROW_TYPES, micros_of, to_values
 from towpath.features.engines import SEQUENCE
 from towpath.features.engines.order import key_codes
-from towpath.features.feature_set import feature_schema
+from towpath.features.feature_set import definition_version, feature_schema
 from towpath.features.online.codec import coerce
 from towpath.features.spine import latest_rows, spine_columns
 from towpath.features.training import training_set
+from towpath.lake.system import FROM_DEFAULTS, FROM_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 # Derived floats may differ in the last bits, as NumPy's vectorised functions round otherwise on
 # one row than on many. Everything else is compared bit for bit.
 DERIVED_TOLERANCE = 1e-12
+ASKED_BY_ROW, DEFAULTS, UNKNOWN_KEY = "asked by row", "answered by defaults", "unknown key"
+OTHER_DEFINITION, STALE = "another definition", "stale"
 SHOWN = 20
 
 
@@ -59,7 +63,9 @@ class VerifyReport(Record, frozen=True):
         checked: predictions that were compared.
         values: values that were compared.
         mismatches: values that differ.
-        skipped: predictions whose key the spine does not have.
+        stale: predictions asked for a time after the one up to which events were materialised;
+            they are not compared, as the lake may hold events that they could not know.
+        skipped: further predictions that were not compared, by reason.
         by_feature: mismatches by feature, of those that have any.
         first: the first of them.
     """
@@ -67,7 +73,8 @@ class VerifyReport(Record, frozen=True):
     checked: int
     values: int
     mismatches: int
-    skipped: int = 0
+    stale: int = 0
+    skipped: dict[str, int] = msgspec.field(default_factory=dict)
     by_feature: dict[str, int] = msgspec.field(default_factory=dict)
     first: tuple[Mismatch, ...] = ()
 
@@ -87,14 +94,18 @@ def verify(
         feature_set: what the model read.
         views: the views it names.
         engine: computes the training side.
-        predictions: columns ``key`` (JSON object), ``at`` (timestamp) and ``features`` (JSON
-            object of name and value), as in the dataset ``predictions``.
+        predictions: ``key``, ``at``, ``features``, ``features_from`` and ``features_until`` as in
+            the dataset ``predictions``; and ``definition``, the version of the features' definition
+            that the model was trained on.
 
     Raises:
         Invalid: a logged key does not fit the spine's.
     """
     dataset = lake.datasets[feature_set.spine]
+    definition = definition_version(feature_set, views, lake.datasets)
+    predictions, left = _comparable(predictions, definition)
     known, rows = _spine_rows(lake, dataset, predictions)
+    left[UNKNOWN_KEY] = known.size - rows.num_rows
     rows = _at(rows, feature_set.at, predictions["at"].filter(pa.array(known)))
     table = training_set(lake, feature_set, views, spine=rows, engine=engine)
     logged = predictions.filter(pa.array(known))
@@ -106,10 +117,30 @@ def verify(
         checked=rows.num_rows,
         values=rows.num_rows * len(schema),
         mismatches=len(found),
-        skipped=known.size - rows.num_rows,
+        stale=left.pop(STALE),
+        skipped={reason: count for reason, count in left.items() if count},
         by_feature={name: names.count(name) for name in dict.fromkeys(names)},
         first=tuple(found[:SHOWN]),
     )
+
+
+def _comparable(predictions: pa.Table, definition: str) -> tuple[pa.Table, dict[str, int]]:
+    """Return the predictions that the lake can tell the values of, and why how many are not.
+
+    What a caller gave in a row, or what a default stood for, is not in the lake.
+    """
+    left: dict[str, int] = {}
+    until = pc.field("features_until")
+    for reason, condition in (
+        (ASKED_BY_ROW, pc.field("features_from") == FROM_ROW),
+        (DEFAULTS, pc.field("features_from") == FROM_DEFAULTS),
+        (OTHER_DEFINITION, pc.field("definition") != definition),
+        (STALE, (pc.field("at") > until) & until.is_valid()),
+    ):
+        kept = predictions.filter(~condition)
+        left[reason] = predictions.num_rows - kept.num_rows
+        predictions = kept
+    return predictions, left
 
 
 def _compare(logged: pa.Table, table: pa.Table, derived: set[str]) -> list[Mismatch]:
@@ -153,6 +184,8 @@ def _key_part(
     """Read one part of the logged keys as its column's type; one that was not given is null."""
     dtype = dataset.column(name).dtype
     values = [coerce(key.get(name), dtype, name) for key in keys]
+    if dtype == "date":
+        return pa.array(values, pa.string()).cast(pa.date32())
     kind = ARROW_TYPES[dtype]
     return (
         pa.array(values, pa.int64()).cast(kind) if dtype == "timestamp" else pa.array(values, kind)

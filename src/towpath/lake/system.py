@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from towpath.lake.dataset import Column, Dataset
 
+LIVE, REPLAY = "live", "replay"
+FROM_KEY, FROM_ROW, FROM_DEFAULTS = "key", "row", "defaults"
+
 PREDICTIONS = Dataset(
     name="predictions",
     columns=(
@@ -18,9 +21,17 @@ PREDICTIONS = Dataset(
         Column("features", "string", doc="JSON object of the features by name"),
         Column("probability", "float64", minimum=0.0, maximum=1.0),
         Column("decision", "bool"),
+        Column("origin", "string", doc="live: an answer; replay: made afterwards for its time"),
+        Column("features_from", "string", doc="key: looked up; row: the caller's row; defaults"),
+        Column(
+            "features_until",
+            "timestamp",
+            nullable=True,
+            doc="events up to here were known online; null where none were read there",
+        ),
     ),
     key=("id",),
-    event_time="at",
+    event_time="logged_at",
     owner="towpath",
     description="One answer of an endpoint, with the features that it was given.",
     tags=("system",),

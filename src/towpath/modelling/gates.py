@@ -42,7 +42,7 @@ class GateReport(Record, frozen=True):
         delta: by how much the challenger is better; above zero is better for every metric.
         lower: bound that the true difference exceeds with confidence 1 - alpha.
         p_value: chance of such a difference, or a greater, if the challenger were not better.
-        detectable: the difference that would be found in four of five tries on so many rows.
+        detectable: the true difference that would pass in four of five tries on so many rows.
         rows: test rows compared.
         findings: the outcome as findings, with the reason in words.
     """
@@ -141,12 +141,12 @@ def _judged(rule: Gate, difference: Estimate, *, rows: int) -> GateReport:
     lower = difference.value - reach
     statistic = excess / error if error > 0.0 else math.copysign(math.inf, excess)
     p_value = upper_tail(statistic, freedom) if excess or error else 1.0
-    detectable = reach + quantile(POWER, freedom) * error
+    detectable = bound + reach + quantile(POWER, freedom) * error
     passed = lower > bound
     message = (
         f"{rule.metric} better by {difference.value:+.5f}, surely by {lower:+.5f}"
         f" (needed: {bound:+.5f}); p = {p_value:.2g}, alpha = {rule.alpha:.2g};"
-        f" a gain of {detectable:.5f} would be found in 4 of 5 tries on {rows} rows."
+        f" a true difference of {detectable:+.5f} would pass in 4 of 5 tries on {rows} rows."
     )
     finding = Finding(
         _check_name(rule),

@@ -146,7 +146,10 @@ def _told(move: Moved) -> str:
 
 
 def score(now: Profile, history: Sequence[Profile], bins: Bins) -> DriftScore:
-    """Compare one profile with earlier ones of the same column."""
+    """Compare one profile with earlier ones of the same column.
+
+    The location is compared only where enough earlier windows hold values.
+    """
     if len(history) < LEAST_HISTORY or now.rows < LEAST_ROWS:
         return DriftScore(now.column, now.window, "learning", history=len(history))
     counts = np.array([one.counts for one in history], dtype=np.float64)
@@ -156,8 +159,9 @@ def score(now: Profile, history: Sequence[Profile], bins: Bins) -> DriftScore:
         _shape(np.append(present, now.nulls), np.column_stack([counts, nulls])),
         _null(now.nulls, now.rows, nulls, counts.sum(axis=1) + nulls),
     ]
-    if bins.kind == "numeric" and present.sum() and counts.sum():
-        moves.append(_location(present, counts[counts.sum(axis=1) > 0]))
+    filled = counts[counts.sum(axis=1) > 0]
+    if bins.kind == "numeric" and present.sum() and len(filled) >= LEAST_HISTORY:
+        moves.append(_location(present, filled))
     moves.sort(key=lambda move: (not move.matters, move.p))
     least = min((move.p for move in moves if move.matters), default=1.0)
     p = min(1.0, least * len(moves))

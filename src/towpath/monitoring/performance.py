@@ -16,7 +16,7 @@ from towpath.core.errors import Invalid, did_you_mean
 from towpath.core.instant import format_span, to_micros
 from towpath.core.interval import Interval
 from towpath.core.record import Record
-from towpath.modelling.evaluate import days, evaluate
+from towpath.modelling.evaluate import day_clusters, evaluate
 from towpath.monitoring.profile import Ints, micros, places
 from towpath.registry.model import Metric
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 UNKNOWN = -1
 LEAST_LABELS = 30
-LEAST_DAYS = 5
 
 Labels = npt.NDArray[np.int8]
 
@@ -139,7 +138,7 @@ class _Rows:
         times = predictions.column("at")
         self._windows = windows
         self._place = places(times, windows)
-        self._day = days(micros(times))
+        self._times = micros(times)
         self._probability = predictions.column("probability").to_numpy()
 
     def of(self, index: int) -> Ints:
@@ -157,8 +156,7 @@ class _Rows:
             one = one.replace(mean_probability=float(self._probability[rows].mean()))
         if len(known) < max(LEAST_LABELS, coverage * len(rows)):
             return one
-        day = self._day[known]
-        clusters = day if len(np.unique(day)) >= LEAST_DAYS else None
+        clusters = day_clusters(self._times[known])
         found = evaluate(self._probability[known], truth[known] == 1, clusters=clusters)
         return one.replace(mature=True, metrics=found.metrics)
 

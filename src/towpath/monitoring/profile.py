@@ -17,6 +17,7 @@ from towpath.core.errors import Invalid
 from towpath.core.instant import MICROSECOND, to_micros
 from towpath.core.interval import Interval
 from towpath.core.record import Record
+from towpath.features.arrays import micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -216,8 +217,7 @@ def micros(times: Column) -> Ints:
     if not pa.types.is_timestamp(times.type) or times.type.tz is None:
         message = f"A time column holds {times.type}, not times with a zone."
         raise Invalid(message, hint="Cast it to timestamp[us, tz=UTC].")
-    whole = times.cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    return np.asarray(whole.to_numpy(), dtype=np.int64)
+    return np.asarray(micros_of(times).to_numpy(), dtype=np.int64)
 
 
 def _numbers(values: Column) -> npt.NDArray[np.float64]:

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from towpath.core.finding import Finding
 from towpath.core.instant import from_micros
 from towpath.core.record import Record
+from towpath.lake.system import PREDICTIONS
 from towpath.monitoring.alerters import Alert
-from towpath.monitoring.drift import DriftScore, drift
+from towpath.monitoring.drift import LEAST_ROWS, DriftScore, drift
 from towpath.monitoring.performance import WindowPerformance, latest, performance, windows_of
 from towpath.monitoring.profile import (
     Bins,
@@ -34,10 +36,6 @@ if TYPE_CHECKING:
 
 PROBABILITY = "probability"
 PROBABILITY_BINS = Bins(PROBABILITY, "numeric", tuple(part / 50 for part in range(1, 50)))
-LOG_COLUMNS = (
-    "id", "endpoint", "arm", "model", "version", "key", "at", "logged_at", "features",
-    PROBABILITY, "decision",
-)  # fmt: skip
 
 
 class MonitorReport(Record, frozen=True):
@@ -166,7 +164,7 @@ def _feature_drift(
     monitor: Monitor, predictions: pa.Table, history: pa.Table, windows: Sequence[Interval]
 ) -> tuple[DriftScore, ...]:
     """Compare each feature's windows with the history and the windows before."""
-    ignore = {*monitor.ignore, *LOG_COLUMNS}
+    ignore = {*monitor.ignore, *PREDICTIONS.names}
     names = profiled(history, ignore=tuple(ignore))
     schema = pa.schema([history.schema.field(name) for name in names])
     now = features_of(predictions, schema)
@@ -192,9 +190,15 @@ def _feature_drift(
 def _output_drift(
     monitor: Monitor, predictions: pa.Table, windows: Sequence[Interval]
 ) -> tuple[DriftScore, ...]:
-    """Compare the predicted probabilities of each window with those of the windows before."""
-    first = places(predictions.column("at"), windows) == 0
-    bins = learn_bins(predictions.filter(pa.array(first)), [PROBABILITY])
+    """Compare the predicted probabilities of each window with those of the windows before.
+
+    The first window with enough rows to be judged by fixes the bins; if none has, any row does.
+    """
+    place = places(predictions.column("at"), windows)
+    rows = np.bincount(place[place >= 0], minlength=len(windows))
+    enough = np.flatnonzero(rows >= LEAST_ROWS)
+    chosen = place == enough[0] if enough.size else place >= 0
+    bins = learn_bins(predictions.filter(pa.array(chosen)), [PROBABILITY])
     return drift(
         profile(predictions, bins, at="at", windows=windows),
         bins,

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from towpath.core.errors import Invalid, TowpathError
-from towpath.features.feature_set import validate
+from towpath.core.plugins import require_plugin
+from towpath.features.feature_set import validate, validate_view
 from towpath.pipelines.graph import order
 from towpath.project.load import Project, pick
 
@@ -25,6 +26,9 @@ def check_project(project: Project) -> None:
         Invalid: a definition names something that does not exist or does not fit; file and
             line are those of the definition that names it.
     """
+    for name, view in project.views.items():
+        with _written_at(project, "feature_view", name):
+            validate_view(view, project.datasets)
     for name, one in project.feature_sets.items():
         with _written_at(project, "feature_set", name):
             validate(one, project.views, project.datasets)
@@ -40,6 +44,8 @@ def check_project(project: Project) -> None:
     for name, monitor in project.monitors.items():
         with _written_at(project, "monitor", name):
             pick(project.endpoints, monitor.endpoint, "endpoint")
+            for alerter in monitor.to:
+                require_plugin("alerters", alerter)
 
 
 @contextmanager
@@ -59,6 +65,9 @@ def _check_label(project: Project, model: Model) -> None:
     spine = project.datasets[feature_set.spine]
     label = pick(project.datasets, model.label.dataset, "dataset")
     label.column(model.label.column)
+    if not label.event_time:
+        message = f"The label's dataset {label.name!r} has no event_time."
+        raise Invalid(message, hint="Say in its contract which column tells when a row was known.")
     missing = [column for column in spine.key if column not in label.names]
     if not spine.key or missing:
         message = (

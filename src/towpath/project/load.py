@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import sys
 import traceback
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from towpath.core.errors import Invalid, NotFound, TowpathError, did_you_mean
-from towpath.core.record import Record
+from towpath.core.record import Record, check_types
 from towpath.features.feature_set import FeatureSet
 from towpath.features.view import FeatureView
 from towpath.lake.dataset import Dataset
@@ -21,7 +24,6 @@ from towpath.serving.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import ModuleType
 
 T = TypeVar("T", bound=Record)
 
@@ -165,7 +167,7 @@ def load_function(root: Path, reference: str) -> Callable[..., object]:
         raise NotFound(
             message, hint="Write the function as file.py:name, from the project's folder."
         )
-    module = _run_module(path, root)
+    module = _run_module(path, root, f"towpath_project.{path.stem}")
     if not hasattr(module, name):
         known = [key for key, value in vars(module).items() if callable(value)]
         raise NotFound(f"{file} has no function {name!r}.", hint=did_you_mean(name, known))
@@ -183,45 +185,89 @@ def definitions_in(root: Path, folder: str) -> Iterator[tuple[Record, str]]:
             shown = path.relative_to(root).as_posix()
             yield read_record(path, kinds[0], shown=shown), f"{shown}:1"
         return
+    modules = list(_modules_in(root, folder))
+    found = [
+        (name in imported, record, path)
+        for path, module in modules
+        for imported in [_imported(path)]
+        for name, record in vars(module).items()
+        if isinstance(record, kinds)
+    ]
     seen: set[int] = set()
+    # A definition belongs to the file that writes it, not to those that import it.
+    for _, record, path in sorted(found, key=lambda one: one[0]):
+        if id(record) not in seen:
+            seen.add(id(record))
+            where = _line_of(path, root, name_of(record))
+            _check_fields(record, where)
+            yield record, where
+
+
+def _check_fields(record: Record, where: str) -> None:
+    """Check that a definition's fields hold what they are declared as."""
+    try:
+        check_types(record)
+    except Invalid as error:
+        error.where = where
+        raise
+
+
+def _modules_in(root: Path, folder: str) -> Iterator[tuple[Path, ModuleType]]:
+    """Run each file of a folder once, also where files of the folder import each other."""
+    for known in [name for name in sys.modules if name.partition(".")[0] in PYTHON_FOLDERS]:
+        del sys.modules[known]
+    importlib.invalidate_caches()
+    for name in PYTHON_FOLDERS:
+        package = ModuleType(name)
+        package.__path__ = [str(root / name)]
+        sys.modules[name] = package
     for path in sorted((root / folder).glob("*.py")):
-        module = _run_module(path, root)
-        for record in vars(module).values():
-            if isinstance(record, kinds) and id(record) not in seen:
-                seen.add(id(record))
-                yield record, _line_of(path, root, name_of(record))
+        name = f"{folder}.{path.stem}"
+        yield path, sys.modules.get(name) or _run_module(path, root, name)
 
 
-def _run_module(path: Path, root: Path) -> ModuleType:
+def _imported(path: Path) -> set[str]:
+    """Name what a file imports from others."""
+    tree = ast.parse(path.read_bytes())
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return {one.asname or one.name for node in imports for one in node.names}
+
+
+def _run_module(path: Path, root: Path, name: str) -> ModuleType:
     """Run one Python file of the project as a module, with the project's folder on the path."""
     shown = path.relative_to(root.resolve()).as_posix()
-    name = "towpath_project." + shown.removesuffix(".py").replace("/", ".")
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    if str(root) in sys.path:
+        sys.path.remove(str(root))
+    sys.path.insert(0, str(root))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise Invalid(f"{shown} is not a Python file.", hint="Name a .py file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Never from bytecode, which is told apart only by size and time of the text.
+        exec(compile(path.read_bytes(), path, "exec"), vars(module))  # noqa: S102
     except TowpathError as error:
-        error.where = error.where or f"{shown}:{_failing_line(error, path)}"
+        error.where = error.where or _failing_place(error, path, root)
         raise
     except Exception as error:
-        where = f"{shown}:{_failing_line(error, path)}"
+        where = _failing_place(error, path, root)
         message = f"The file does not run: {type(error).__name__}: {error}."
         raise Invalid(message, where=where, hint="Mend the line.") from error
     return module
 
 
-def _failing_line(error: BaseException, path: Path) -> int:
-    """Return the line of the project's file that an error came through last."""
-    if isinstance(error, SyntaxError) and error.lineno:
-        return error.lineno
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename) == path]
-    return lines[-1] or 1 if lines else 1
+def _failing_place(error: BaseException, path: Path, root: Path) -> str:
+    """Return the line that an error came through last, in a file or one beside it."""
+    places = [
+        (Path(frame.filename), frame.lineno or 1)
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((Path(error.filename), error.lineno or 1))
+    beside = [(file, line) for file, line in places if file.parent == path.parent]
+    file, line = beside[-1] if beside else (path, 1)
+    return f"{file.relative_to(root.resolve()).as_posix()}:{line}"
 
 
 def _line_of(path: Path, root: Path, name: str) -> str:

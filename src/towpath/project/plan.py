@@ -13,7 +13,7 @@ from towpath.project.check import check_project, dependents
 from towpath.project.load import FOLDERS, Project, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from towpath.catalog.database import Database
@@ -45,7 +45,7 @@ class Change(Record, frozen=True):
 
 
 class Plan(Record, frozen=True):
-    """All differences, and the state of the catalogue they were computed against.
+    """All differences, and the state of the catalog they were computed against.
 
     Args:
         id: changes when the project or the registered state changes.
@@ -61,6 +61,20 @@ def plan_project(project: Project, db: Database) -> Plan:
 
     Raises:
         Invalid: the definitions do not fit each other.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from towpath.catalog.database import Database
+        >>> text = "{name: trips, columns: [{name: id, dtype: string}]}"
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     root = Path(folder)
+        ...     (root / "datasets").mkdir()
+        ...     (root / "datasets" / "trips.yaml").write_text(text)
+        ...     db = Database.open("sqlite:catalog.db", root)
+        ...     [(one.action, one.name) for one in plan_project(Project(root), db).changes]
+        51
+        [('add', 'trips')]
     """
     check_project(project)
     registered = {(one.kind, one.name): one.version for one in active(db)}
@@ -94,7 +108,7 @@ def apply_plan(project: Project, db: Database, plan: Plan, *, actor: str, clock:
 def _register(project: Project, db: Database, plan: Plan, *, actor: str, at: datetime) -> None:
     """Register a plan's changes unless something moved since it was made."""
     if plan_project(project, db).id != plan.id:
-        message = f"The plan {plan.id} is out of date: the project or the catalogue moved."
+        message = f"The plan {plan.id} is out of date: the project or the catalog moved."
         raise Conflict(message, hint="Look at the new plan: towpath plan")
     data = {
         action: [f"{one.kind}/{one.name}" for one in plan.changes if one.action == action]
@@ -125,7 +139,7 @@ def require_applied(project: Project, db: Database, folders: Sequence[str] = FOL
 
     Args:
         project: the definitions as they are written.
-        db: the catalogue.
+        db: the catalog.
         folders: whose definitions are looked at; all unless given.
 
     Raises:
@@ -146,14 +160,3 @@ def _change(project: Project, key: tuple[str, str], *, before: str, after: str) 
     action: Action = "remove" if not after else "change" if before else "add"
     affects = dependents(project, kind, name) if before else ()
     return Change(action, kind, name, project.where(kind, name), before, after, affects)
-
-
-def counts(plan: Plan) -> Mapping[Action, int]:
-    """Count the changes by action.
-
-    Example:
-        >>> counts(Plan("p", (Change("add", "dataset", "trips"),)))
-        {'add': 1, 'change': 0, 'remove': 0}
-    """
-    actions: tuple[Action, ...] = ("add", "change", "remove")
-    return {action: sum(one.action == action for one in plan.changes) for action in actions}

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from towpath.core.errors import (
-    Conflict,
     Denied,
     Invalid,
     NotFound,
@@ -30,8 +29,8 @@ ERRORS: dict[int, type[TowpathError]] = {
     403: Denied,
     404: NotFound,
     405: Invalid,
-    409: Conflict,
     413: Invalid,
+    415: Invalid,
     422: Invalid,
 }
 JSON = {"content-type": "application/json"}

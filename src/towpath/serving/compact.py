@@ -11,7 +11,7 @@ from towpath.core.durable import write_durably
 from towpath.core.lock import locked
 from towpath.core.record import Record, from_json, to_json
 from towpath.lake.system import PREDICTIONS
-from towpath.serving.log import read_header, read_segment, segment_end, segments
+from towpath.serving.log import is_finished, read_header, read_segment, segment_end, segments
 from towpath.serving.prediction_table import SCHEMA, prediction_table
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class Progress(Record, frozen=True):
 def compact(folder: Path, lake: Lake, *, batch_bytes: int = BATCH_BYTES) -> int:
     """Append the new predictions of one endpoint's log to the dataset ``predictions``.
 
-    It may run beside the server that writes the log.
+    It may run beside the server that writes the log. A segment that is wholly in the lake, and
+    closed, is removed.
 
     Args:
         folder: the endpoint's log.
@@ -53,6 +54,7 @@ def compact(folder: Path, lake: Lake, *, batch_bytes: int = BATCH_BYTES) -> int:
 
     Raises:
         Conflict: another process compacts this log.
+        Contract: a segment is damaged; it is named.
     """
     total = 0
     if not folder.is_dir():
@@ -62,6 +64,7 @@ def compact(folder: Path, lake: Lake, *, batch_bytes: int = BATCH_BYTES) -> int:
         while True:
             progress = _planned(folder, batch_bytes)
             if not progress.planned:
+                _remove_finished(folder, progress)
                 return total
             table = _table(folder, progress)
             if table.num_rows:
@@ -102,6 +105,21 @@ def _table(folder: Path, progress: Progress) -> pa.Table:
             rows = read_segment(segment, start=progress.done.get(name, 0), end=end)
             tables.append(prediction_table(header.endpoint, header.features, list(rows)))
     return pa.concat_tables(tables)
+
+
+def _remove_finished(folder: Path, progress: Progress) -> None:
+    """Remove the segments that are done with, then forget them.
+
+    A kill in between leaves a note about a segment that is gone, which the next time removes.
+    """
+    for segment in segments(folder):
+        done = progress.done.get(segment.name, 0)
+        if done and is_finished(segment, done=done):
+            segment.unlink()
+    left = {path.name for path in segments(folder)}
+    kept = {name: done for name, done in progress.done.items() if name in left}
+    if kept != progress.done:
+        _write(folder, Progress(done=kept))
 
 
 def _write(folder: Path, progress: Progress) -> None:

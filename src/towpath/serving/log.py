@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from towpath.core.durable import sync_file
-from towpath.core.errors import Unavailable
+from towpath.core.errors import Contract, Unavailable
+from towpath.core.lock import acquired
+from towpath.lake.system import FROM_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +31,8 @@ FRAME = struct.Struct("<II")
 SEGMENT_BYTES = 64 << 20
 SYNC_SECONDS = 0.1
 SUFFIX = ".log"
+# Where a frame is looked for: its content is an array of at most 15 elements in msgpack.
+ARRAY_MASK, ARRAY_START, LONGEST_FRAME = 0xF0, 0x90, 1 << 20
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +65,8 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
         values: the features' values, None for null.
         probability: the model's output.
         decision: whether it reached the threshold.
+        features_from: what the values come from: ``key``, ``row`` or ``defaults``.
+        features_until: events up to here were known, in microseconds; None where none were read.
     """
 
     id: str
@@ -73,6 +79,8 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
     values: list[object]
     probability: float
     decision: bool
+    features_from: str = FROM_KEY
+    features_until: int | None = None
 
 
 class PredictionLog:
@@ -132,7 +140,8 @@ class PredictionLog:
                     self._next_segment()
                 self._write(data)
         except OSError as error:
-            message = f"The prediction log of {self._header.endpoint!r} cannot be written: {error}."
+            why = error.strerror or error
+            message = f"The prediction log of {self._header.endpoint!r} cannot be written: {why}."
             raise Unavailable(
                 message, hint="Free space on the disk of the state folder."
             ) from error
@@ -184,13 +193,14 @@ class PredictionLog:
         self._size = 0
 
     def _open_segment(self) -> None:
-        """Create the next segment and write its header."""
+        """Create the next segment, lock it while it is written, and write its header."""
         number = 1 + max((_number(path) for path in segments(self._folder)), default=0)
         path = self._folder / f"{number:010d}-{os.urandom(4).hex()}{SUFFIX}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         handle = os.open(path, flags, 0o640)
         header = _framed(self._encoder.encode(self._header))
         try:
+            acquired(handle)
             _write_whole(handle, header)
         except OSError:
             os.close(handle)
@@ -236,35 +246,81 @@ def read_header(path: Path) -> Header | None:
 def read_segment(path: Path, *, start: int = 0, end: int | None = None) -> Iterator[Logged]:
     """Yield the predictions between two offsets that ``segment_end`` gave.
 
-    A frame that is torn or damaged ends the segment: what follows it was never acknowledged.
+    A torn frame ends the segment: it was never acknowledged.
+
+    Raises:
+        Contract: a frame is damaged, and whole ones follow it.
     """
     decoder = msgspec.msgpack.Decoder(Logged)
     with path.open("rb") as file:
         file.seek(start)
         data = file.read() if end is None else file.read(end - start)
-    for position, (payload, _) in enumerate(_frames(data)):
+    whole = 0
+    for position, (payload, after) in enumerate(_frames(data)):
+        whole = after
         if start or position:
             yield decoder.decode(payload)
+    _refuse_damage(path, data, whole, start=start)
 
 
 def segment_end(path: Path, *, start: int = 0, limit: int = SEGMENT_BYTES) -> int:
-    """Return the offset after the last whole frame, at most about ``limit`` bytes on."""
+    """Return the offset after the last whole frame that ends within ``limit`` bytes.
+
+    Raises:
+        Contract: a frame is damaged, and whole ones follow it.
+    """
     with path.open("rb") as file:
         file.seek(start)
-        data = file.read(limit)
-    return start + max((end for _, end in _frames(data)), default=0)
+        data = file.read()
+    ends = [end for _, end in _frames(data)]
+    _refuse_damage(path, data, ends[-1] if ends else 0, start=start)
+    return start + max((end for end in ends if end <= limit), default=0)
 
 
-def _frames(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Yield each whole frame's content with the offset after it."""
-    position = 0
+def is_finished(path: Path, *, done: int) -> bool:
+    """Tell whether nobody writes to a segment any more and all of it lies before an offset.
+
+    What is torn at its end was never acknowledged and does not count.
+
+    Raises:
+        Contract: a frame after the offset is damaged.
+    """
+    with path.open("rb") as file:
+        return acquired(file.fileno()) and segment_end(path, start=done) == done
+
+
+def _frames(data: bytes, start: int = 0) -> Iterator[tuple[bytes, int]]:
+    """Yield each whole frame's content with the offset after it, up to the first that is not."""
+    position = start
     while position + FRAME.size <= len(data):
         length, checksum = FRAME.unpack_from(data, position)
         start, position = position + FRAME.size, position + FRAME.size + length
         payload = data[start:position]
-        if len(payload) < length or zlib.crc32(payload) != checksum:
+        if not payload or len(payload) < length or zlib.crc32(payload) != checksum:
             return
         yield payload, position
+
+
+def _refuse_damage(path: Path, data: bytes, whole: int, *, start: int) -> None:
+    """Refuse a segment in which whole frames follow one that is not: no write was torn there.
+
+    Args:
+        path: the segment.
+        data: its bytes from ``start`` on.
+        whole: offset in ``data`` after the last whole frame in a row.
+        start: offset of ``data`` in the segment.
+    """
+    for position in range(whole + 1, len(data) - FRAME.size):
+        length, _ = FRAME.unpack_from(data, position)
+        begins = data[position + FRAME.size] & ARRAY_MASK == ARRAY_START
+        if begins and 0 < length <= LONGEST_FRAME and next(_frames(data, position), None):
+            message = f"The segment {path} of the prediction log is damaged at byte {start + whole}"
+            raise Contract(
+                f"{message}: whole predictions follow.",
+                hint="Bring it back from a copy, or move it elsewhere to go on without it.",
+                path=str(path),
+                offset=start + whole,
+            )
 
 
 def _framed(payload: bytes) -> bytes:

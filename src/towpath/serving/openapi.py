@@ -78,7 +78,6 @@ def _predict(answering: Answering, asked: Schema, replies: tuple[Schema, Schema]
     """Describe the route of one endpoint."""
     endpoint = answering.served.endpoint
     answer, problem = replies
-    codes = sorted({*STATUS.values(), 500})
     return {
         "summary": endpoint.description or f"Predictions of {endpoint.model}.",
         "operationId": f"predict_{endpoint.name}",
@@ -87,7 +86,7 @@ def _predict(answering: Answering, asked: Schema, replies: tuple[Schema, Schema]
             "200": _content("Predictions, in order.", {"application/json": {"schema": answer}}),
             **{
                 str(code): _content(TITLES[code], {MEDIA_TYPE: {"schema": problem}})
-                for code in codes
+                for code in sorted(STATUS)
             },
         },
     }

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from towpath.lake.contract import arrow_schema
-from towpath.lake.system import PREDICTIONS
+from towpath.lake.system import LIVE, PREDICTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 SCHEMA = arrow_schema(PREDICTIONS)
 
 
-def prediction_table(endpoint: str, features: Sequence[str], logged: Sequence[Logged]) -> pa.Table:
+def prediction_table(
+    endpoint: str, features: Sequence[str], logged: Sequence[Logged], *, origin: str = LIVE
+) -> pa.Table:
     """Turn logged predictions into rows; numbers in ``features`` read back bit for bit.
 
     A NaN is written as null, an infinity as the text ``inf`` or ``-inf``: JSON has neither.
@@ -43,6 +45,9 @@ def prediction_table(endpoint: str, features: Sequence[str], logged: Sequence[Lo
         "features": [encode(_readable(features, one)).decode() for one in logged],
         "probability": [one.probability for one in logged],
         "decision": [one.decision for one in logged],
+        "origin": [origin] * len(logged),
+        "features_from": [one.features_from for one in logged],
+        "features_until": [one.features_until for one in logged],
     }
     return pa.table(columns, schema=SCHEMA)
 

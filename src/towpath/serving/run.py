@@ -54,17 +54,12 @@ class Options(Record, frozen=True):
         artifacts: folder of model files.
         host: address to listen at.
         port: port to listen at; 0 for any that is free.
-        hosts: further names that clients may call the server by. At a loopback address only
-            these and the loopback names are answered; elsewhere any is unless some are given.
-        waiting: requests that may wait before others are turned away.
     """
 
     state: Path
     artifacts: Path
     host: str = "127.0.0.1"
     port: int = 8000
-    hosts: tuple[str, ...] = ()
-    waiting: int = 64
 
 
 def serve(
@@ -91,9 +86,7 @@ def serve(
     with ExitStack() as stack:
         port = stack.enter_context(claimed_port(address, options.port))
         answering = stack.enter_context(opened(endpoints, options, clock=clock or SystemClock()))
-        server = Server(
-            answering, limits=Limits(waiting=options.waiting, hosts=allowed_hosts(options))
-        )
+        server = Server(answering, limits=Limits(hosts=allowed_hosts(address)))
         gc.collect()
         gc.freeze()
         asyncio.run(_run(server.app, (address, port), ready))
@@ -231,12 +224,15 @@ def _another(port: int) -> str:
     return f"Stop that process (find it: ss -ltnp 'sport = :{port}') or use --port {port + 1}."
 
 
-def allowed_hosts(options: Options) -> frozenset[str]:
-    """Return the names that the server may be called by, none for any."""
-    address = resolved(options.host)
-    if ipaddress.ip_address(address).is_loopback:
-        return frozenset((*LOOPBACK, address, *options.hosts))
-    return frozenset(options.hosts)
+def allowed_hosts(address: str) -> frozenset[str]:
+    """Return the names that a server may be called by, none for any.
+
+    Example:
+        >>> "localhost" in allowed_hosts("127.0.0.1"), allowed_hosts("192.0.2.1")
+        (True, frozenset())
+    """
+    loopback = ipaddress.ip_address(address).is_loopback
+    return frozenset((*LOOPBACK, address)) if loopback else frozenset()
 
 
 async def _run(app: App, address: tuple[str, int], ready: Callable[[str], None]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from towpath.core.errors import Contract, did_you_mean
+from towpath.lake.system import REPLAY
 from towpath.modelling.frame import to_rows
 from towpath.serving.log import Logged
 from towpath.serving.prediction_table import prediction_table
@@ -69,7 +70,7 @@ def score(loaded: Loaded, features: pa.Table, *, key: Sequence[str], at: str) ->
         _logged(loaded, row, place=place, probability=probability)
         for row, place, probability in zip(rows, places.tolist(), probabilities, strict=True)
     ]
-    return prediction_table(loaded.deployment.endpoint, names, logged)
+    return prediction_table(loaded.deployment.endpoint, names, logged, origin=REPLAY)
 
 
 def _logged(loaded: Loaded, row: Row, *, place: int, probability: float) -> Logged:

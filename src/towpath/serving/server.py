@@ -11,13 +11,12 @@ from towpath.core.instant import from_micros
 from towpath.serving.message import BATCH_LIMIT
 from towpath.serving.openapi import document
 from towpath.serving.pointer import Arm
-from towpath.serving.predict import Answering, predict_path
+from towpath.serving.predict import MICROSECONDS, Answering, predict_path
 from towpath.web.app import App, Limits, Route
 from towpath.web.message import Request, Response
 from towpath.web.metrics import Counter, Gauge, exposition
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MICROSECONDS = 1_000_000
 
 
 class EndpointStatus(msgspec.Struct, frozen=True):
@@ -130,8 +129,14 @@ class Server:
         fresh = Gauge(
             "feature_watermark_seconds", "Time of the views.", labels=("endpoint", "view")
         )
+        lag = Gauge(
+            "feature_lag_seconds", "Time since the oldest view's watermark.", labels=("endpoint",)
+        )
         for one in self._endpoints:
             name = one.served.endpoint.name
+            seconds = one.lag()
+            if seconds is not None:
+                lag.put(seconds, (name,))
             for (arm, number), count in one.answered.items():
                 answered.add((name, arm, str(number)), count)
             swaps.add((name,), one.live.swaps)
@@ -139,7 +144,7 @@ class Server:
             for view, micros in one.served.source.freshness().items():
                 fresh.put(micros / MICROSECONDS, (name, view))
         app = self.app
-        metrics = (app.requests, app.seconds, waiting, answered, swaps, refused, fresh)
+        metrics = (app.requests, app.seconds, waiting, answered, swaps, refused, fresh, lag)
         return Response(exposition(metrics), media_type=METRICS_TYPE)
 
 

@@ -15,7 +15,7 @@ from towpath.core.interval import Interval
 from towpath.features.feature_set import FeatureSet, definition_version, feature_schema
 from towpath.features.lookup import Lookup
 from towpath.features.training import training_set
-from towpath.lake.system import PREDICTIONS
+from towpath.lake.system import PREDICTIONS, REPLAY
 from towpath.project.load import pick
 from towpath.registry.bundle import read_contract
 from towpath.serving.compact import compact
@@ -108,7 +108,8 @@ def replay(
         until: end of the prediction times.
 
     Returns:
-        ``predictions``: how many rows were predicted.
+        ``predictions``: how many rows were predicted; ``new``: how many of them were not kept
+        yet.
 
     Raises:
         NotFound: no such endpoint, nothing deployed, or no rows in the interval.
@@ -128,11 +129,12 @@ def replay(
     features = training_set(
         workspace.lake, feature_set, project.views, spine=rows, engine=workspace.engine
     )
+    new = 0
     for offset in range(0, features.num_rows, REPLAY_ROWS):
         report(0.2 + 0.8 * offset / features.num_rows, f"predicted {offset:,} rows")
         table = score(loaded, features.slice(offset, REPLAY_ROWS), key=key, at=feature_set.at)
-        workspace.lake.ingest(PREDICTIONS.name, table, mode="append", root=workspace.root)
-    return {"predictions": features.num_rows}
+        new += _keep(workspace, table)
+    return {"predictions": features.num_rows, "new": new}
 
 
 def logged_predictions(workspace: Workspace, endpoint: str) -> pa.Table:
@@ -150,6 +152,17 @@ def logged_predictions(workspace: Workspace, endpoint: str) -> pa.Table:
         message = f"Endpoint {endpoint!r} has made no predictions yet."
         raise NotFound(message, hint=f"Ask it: towpath predict {endpoint} KEY")
     return rows
+
+
+def _keep(workspace: Workspace, table: pa.Table) -> int:
+    """Append the predictions that an earlier replay did not keep, and count them."""
+    stored = workspace.lake[PREDICTIONS.name]
+    if stored.exists():
+        known = stored.scan(["id"], pc.field("origin") == REPLAY)["id"]
+        table = table.filter(pc.invert(pc.is_in(table["id"], value_set=known.combine_chunks())))
+    if table.num_rows:
+        workspace.lake.ingest(PREDICTIONS.name, table, mode="append", root=workspace.root)
+    return table.num_rows
 
 
 def _rows_between(workspace: Workspace, feature_set: FeatureSet, interval: Interval) -> pa.Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from towpath.catalog.events import emit
 from towpath.core.durable import write_durably
 from towpath.core.errors import Conflict, Contract, NotFound
@@ -22,8 +24,6 @@ from towpath.steps.endpoint import feature_set_of, logged_predictions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    import pyarrow as pa
 
     from towpath.features.feature_set import FeatureSet
     from towpath.modelling.model import Model
@@ -142,7 +142,9 @@ def verify(workspace: Workspace, report: Report, *, endpoint: str) -> Mapping[st
     """Recompute the features of every logged prediction from the lake, and compare.
 
     Returns:
-        ``checked``, ``mismatches``, mismatches ``by_feature`` and the ``first`` of them.
+        ``checked``, ``mismatches``, mismatches ``by_feature`` and the ``first`` of them;
+        ``stale``, how many were asked for a time after what was materialised; and ``skipped``, how
+        many more were not compared, by reason.
 
     Raises:
         NotFound: the endpoint has made no predictions yet.
@@ -156,14 +158,33 @@ def verify(workspace: Workspace, report: Report, *, endpoint: str) -> Mapping[st
         feature_set_of(workspace, chosen),
         workspace.project.views,
         workspace.engine,
-        predictions=predictions,
+        predictions=_with_definitions(workspace, predictions),
     )
     return {
         "checked": found.checked,
         "mismatches": found.mismatches,
+        "stale": found.stale,
+        "skipped": found.skipped,
         "by_feature": found.by_feature,
         "first": to_builtins(found.first),
     }
+
+
+def _with_definitions(workspace: Workspace, predictions: pa.Table) -> pa.Table:
+    """Add which definition of the features each prediction's version was trained on."""
+    names, versions = predictions["model"].to_pylist(), predictions["version"].to_pylist()
+    pairs = list(zip(map(str, names), map(str, versions), strict=True))
+    known = {pair: _trained_on(workspace, *pair) for pair in set(pairs)}
+    definitions = pa.array([known[pair] for pair in pairs], pa.string())
+    return predictions.append_column("definition", definitions)
+
+
+def _trained_on(workspace: Workspace, model: str, version: str) -> str:
+    """Return the version of the definition that a model was trained on, empty if it is gone."""
+    try:
+        return workspace.models.get(model, int(version)).feature_set_version
+    except NotFound:
+        return ""
 
 
 def training_table(model: str) -> str:

@@ -16,6 +16,7 @@ from towpath.core.instant import parse_instant
 from towpath.core.interval import Interval
 from towpath.core.plugins import load_plugin
 from towpath.core.record import to_builtins
+from towpath.features.engines import SEQUENCE
 from towpath.features.feature_set import feature_schema
 from towpath.monitoring.alerters import tell
 from towpath.monitoring.report import render
@@ -123,8 +124,22 @@ def _predictions(workspace: Workspace, endpoint: str, interval: Interval) -> pa.
     if not rows.num_rows:
         message = f"Endpoint {endpoint!r} made no predictions in {interval}."
         raise NotFound(message, hint=f"Make them: towpath monitor replay {endpoint}")
-    last = rows.group_by(["key", "at"]).aggregate([("_seq", "max")])
-    return rows.filter(pc.is_in(rows["_seq"], value_set=last["_seq_max"].combine_chunks()))
+    return one_each(rows)
+
+
+def one_each(predictions: pa.Table) -> pa.Table:
+    """Keep one prediction for each key and time: an answer before a replay, the last of several.
+
+    Example:
+        >>> columns = {"key": ["a"] * 3, "at": [7] * 3, "_seq": [0, 1, 2]}
+        >>> rows = pa.table({**columns, "origin": ["live", "live", "replay"]})
+        >>> one_each(rows)["_seq"].to_pylist()
+        [1]
+    """
+    ranked = predictions.sort_by([("origin", "ascending"), (SEQUENCE, "descending")])
+    found = ranked.group_by(["key", "at"], use_threads=False).aggregate([(SEQUENCE, "first")])
+    chosen = found[f"{SEQUENCE}_first"].combine_chunks()
+    return predictions.filter(pc.is_in(predictions[SEQUENCE], value_set=chosen))
 
 
 def _labels(workspace: Workspace, label: Label, spine: Dataset, *, since: Interval) -> pa.Table:

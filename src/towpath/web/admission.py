@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from towpath.core.errors import Unavailable
+from towpath.web.problem import Busy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,17 +45,17 @@ class Admission:
         """Refuse early, before a body is read.
 
         Raises:
-            Unavailable: the queue is full.
+            Busy: the queue is full.
         """
         if self._busy and len(self._waiting) >= self._limit:
             message = f"The server is busy: {self._limit} requests wait already."
-            raise Unavailable(message, hint="Send the request again after a second.")
+            raise Busy(message, hint="Send the request again after a second.")
 
     async def __aenter__(self) -> None:
         """Wait for a turn.
 
         Raises:
-            Unavailable: the queue is full.
+            Busy: the queue is full.
         """
         if not self._busy:
             self._busy = True

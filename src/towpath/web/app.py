@@ -10,11 +10,19 @@ from typing import Any, NoReturn, cast
 
 import msgspec
 
-from towpath.core.errors import Denied, Invalid, NotFound, Unavailable, did_you_mean
+from towpath.core.errors import Invalid, did_you_mean
 from towpath.web.admission import Admission
 from towpath.web.message import Request, Response
 from towpath.web.metrics import Counter, Histogram
-from towpath.web.problem import TooLarge, WrongMethod, problem
+from towpath.web.problem import (
+    Busy,
+    Missing,
+    Refused,
+    TooLarge,
+    WrongMethod,
+    WrongType,
+    problem,
+)
 
 # The types of ASGI itself: a scope and a message hold whatever their keys say.
 Scope = MutableMapping[str, Any]
@@ -24,6 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 Handler = Callable[[Request], Response]
 
 UNMATCHED = "unmatched"
+JSON_TYPE = b"application/json"
 # So many times the limit is read and thrown away, so that a client gets its answer.
 DISCARDED = 16
 
@@ -103,6 +112,8 @@ class App:
             if length is not None and length > self.limits.body_bytes:
                 await self._refuse_body(receive)
             route = self._find(scope["method"], scope["path"])
+            if route.method == "POST":
+                _check_type(scope["headers"])
             if route.queued:
                 self.admission.check()
             body = b"" if length == 0 else await self._read(receive)
@@ -118,7 +129,7 @@ class App:
         """Return the route, or say what is there instead."""
         methods = self._routes.get(path)
         if methods is None:
-            raise NotFound(f"There is nothing at {path}.", hint=did_you_mean(path, self._routes))
+            raise Missing(f"There is nothing at {path}.", hint=did_you_mean(path, self._routes))
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
             allow = ", ".join(sorted(methods))
@@ -152,7 +163,7 @@ class App:
         host = value.rpartition(":")[0] if value.rpartition(":")[2].isdigit() else value
         if host.lower() not in self.limits.hosts:
             message = f"This server does not answer for the host {host!r}."
-            raise Denied(message, hint=f"Call it as {', '.join(sorted(self.limits.hosts))}.")
+            raise Refused(message, hint=f"Call it as {', '.join(sorted(self.limits.hosts))}.")
 
     async def _read(self, receive: Receive) -> bytes:
         """Read the body within its limits of size and time."""
@@ -172,7 +183,7 @@ class App:
                         return b"".join(parts)
         except TimeoutError:
             message_text = f"The body did not arrive within {self.limits.body_seconds:g} s."
-            raise Unavailable(message_text, hint="Send the request again.") from None
+            raise Busy(message_text, hint="Send the request again.") from None
 
     async def _refuse_body(self, receive: Receive, *, more: bool = True) -> NoReturn:
         """Refuse a body that is too large, after taking the rest of it, within reason.
@@ -191,6 +202,18 @@ class App:
                     more = bool(message.get("more_body", False))
         message_text = f"The body is over {self.limits.body_bytes} bytes."
         raise TooLarge(message_text, hint="Send fewer rows in one request.")
+
+
+def _check_type(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse a body that is not announced as JSON.
+
+    A page on another site can make a browser send plain text here without asking first; JSON it
+    cannot, unless the server allows it.
+    """
+    given = next((value for name, value in headers if name == b"content-type"), b"")
+    if given.partition(b";")[0].strip().lower() != JSON_TYPE:
+        message = f"The body is announced as {given.decode('latin-1') or 'nothing'}, not as JSON."
+        raise WrongType(message, hint="Send the header content-type: application/json.")
 
 
 async def _write(response: Response, send: Send) -> None:

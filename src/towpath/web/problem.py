@@ -7,11 +7,8 @@ import logging
 import msgspec
 
 from towpath.core.errors import (
-    Conflict,
-    Contract,
     Denied,
     Invalid,
-    MissingExtra,
     NotFound,
     TowpathError,
     Unavailable,
@@ -25,6 +22,22 @@ RETRY_SECONDS = 1
 logger = logging.getLogger(__name__)
 
 
+class Missing(NotFound):
+    """What the request names does not exist."""
+
+
+class Refused(Denied):
+    """The client may not ask this."""
+
+
+class Busy(Unavailable):
+    """The server does not take the request now."""
+
+
+class WrongType(Invalid):
+    """The body is not of the type that the path takes."""
+
+
 class TooLarge(Invalid):
     """The request's body is over the limit."""
 
@@ -33,29 +46,31 @@ class WrongMethod(Invalid):
     """The path exists, but not for this method."""
 
 
-STATUS: dict[type[Exception], int] = {
+# What the client can mend, or wait for. All else is the server's own affair: it is logged, and the
+# client hears neither paths nor reasons.
+TOLD: dict[type[Exception], int] = {
     TooLarge: 413,
     WrongMethod: 405,
+    WrongType: 415,
     Invalid: 422,
-    Contract: 422,
-    NotFound: 404,
-    Conflict: 409,
-    Denied: 403,
-    MissingExtra: 501,
-    Unavailable: 503,
+    Missing: 404,
+    Refused: 403,
+    Busy: 503,
     msgspec.ValidationError: 422,
     msgspec.DecodeError: 400,
 }
+# A fault on purpose is one that someone can mend while the server runs.
+FAULT, UNFORESEEN = 503, 500
+STATUS = frozenset({*TOLD.values(), FAULT, UNFORESEEN})
 TITLES = {
     400: "Malformed request",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
-    409: "Conflict",
     413: "Request too large",
+    415: "Unsupported type",
     422: "Invalid request",
     500: "Unexpected error",
-    501: "Not installed",
     503: "Unavailable",
 }
 
@@ -81,45 +96,36 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 def status_of(error: Exception) -> int:
-    """Return the HTTP status for an error, 500 for one that nobody foresaw.
+    """Return the HTTP status: what the client can mend, 503 for a fault here, 500 for a defect.
 
     Example:
-        >>> status_of(NotFound("There is no model 'x'."))
-        404
+        >>> status_of(Missing("There is no key 'x'.")), status_of(NotFound("No file /a/b."))
+        (404, 503)
     """
-    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    fault = FAULT if isinstance(error, TowpathError) else UNFORESEEN
+    return next((code for kind, code in TOLD.items() if isinstance(error, kind)), fault)
 
 
 def problem(error: Exception) -> Response:
-    """Turn an error into an answer; an unforeseen one is logged and tells nothing.
+    """Turn an error into an answer; the server's own fault is logged and tells nothing.
 
     Example:
-        >>> problem(NotFound("There is no model 'x'.", hint="Train one.")).status
+        >>> problem(Missing("There is no key 'x'.", hint="Ask for another.")).status
         404
     """
     status = status_of(error)
     kind = TITLES[status].lower().replace(" ", "-")
     body = Problem(type=f"urn:towpath:problem:{kind}", title=TITLES[status], status=status)
     headers: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, TowpathError):
-        body.detail, body.hint, body.data = error.message, error.hint, error.data
-    elif isinstance(error, msgspec.DecodeError):
-        body.detail, body.hint = f"{error}.", "The request's schema is at /openapi.json."
-    else:
+    if not isinstance(error, tuple(TOLD)):
+        body.detail, body.hint = "The server cannot answer.", "The server's log says why."
         logger.error("request failed", exc_info=error)
+    elif isinstance(error, TowpathError):
+        body.detail, body.hint, body.data = error.message, error.hint, error.data
+    else:
+        body.detail, body.hint = f"{error}.", "The request's schema is at /openapi.json."
     if isinstance(error, WrongMethod):
         headers = (("allow", str(error.data["allow"])),)
-    if status == STATUS[Unavailable]:
-        headers = (("retry-after", str(error_retry(error))),)
+    if status == FAULT:
+        headers = (("retry-after", str(RETRY_SECONDS)),)
     return Response(to_json(body), status=status, media_type=MEDIA_TYPE, headers=headers)
-
-
-def error_retry(error: Exception) -> int:
-    """Return after how many whole seconds to try again.
-
-    Example:
-        >>> error_retry(Unavailable("Busy.", retry_seconds=3))
-        3
-    """
-    given = error.data.get("retry_seconds") if isinstance(error, TowpathError) else None
-    return given if isinstance(given, int) else RETRY_SECONDS

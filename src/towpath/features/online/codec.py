@@ -9,14 +9,14 @@ one more than there are), and the strings in UTF-8. Events are sorted by time an
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 from numba import njit
 
-from towpath.core.errors import Contract, Invalid
+from towpath.core.errors import Invalid
 from towpath.core.instant import parse_instant, to_micros
 from towpath.features.engines.kernel import (
     COLUMN,
@@ -88,7 +88,7 @@ def encode_key(values: Sequence[object]) -> bytes:
 
 
 def coerce(value: object, dtype: str, name: str) -> object:
-    """Return a caller's value as the type of its column: times become microseconds.
+    """Return a caller's value as the type of its column: times as microseconds, dates as text.
 
     Raises:
         Invalid: the value is of another type, or a time without zone.
@@ -99,14 +99,28 @@ def coerce(value: object, dtype: str, name: str) -> object:
         >>> coerce(2, "float64", "fare")
         2.0
     """
-    if value is None or type(value) is PYTHON_TYPES[dtype]:
+    if value is None or type(value) is PYTHON_TYPES.get(dtype):
         return value
+    if dtype == "date":
+        return _date_text(value, name)
     if dtype == "timestamp" and isinstance(value, str | datetime):
         return to_micros(parse_instant(value) if isinstance(value, str) else value)
     if dtype == "float64" and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     message = f"{name!r} is {value!r}, which is not {dtype}."
     raise Invalid(message, hint=f"Give a value of type {dtype}.", name=name)
+
+
+def _date_text(value: object, name: str) -> str:
+    """Return a date as ISO 8601, the form in which the store's keys hold it."""
+    try:
+        found = date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, date) or isinstance(found, datetime):
+        message = f"{name!r} is {value!r}, which is not a date."
+        raise Invalid(message, hint="Give it as 2013-10-01.", name=name)
+    return found.isoformat()
 
 
 def pack(block: Block) -> bytes:
@@ -133,36 +147,6 @@ def pack(block: Block) -> bytes:
             starts.tobytes(),
             *texts,
         )
-    )
-
-
-def unpack(data: Buffer) -> Block:
-    """Read back what ``pack`` wrote.
-
-    Raises:
-        Contract: the bytes are of another version.
-
-    Example:
-        >>> none = np.empty((1, 0), np.int64)
-        >>> block = Block(none[0], none[0], none, none.astype(np.uint8), ("a",))
-        >>> unpack(pack(block)).strings
-        ('a',)
-    """
-    version, events, columns, texts, layout, since = np.frombuffer(data, np.int64, HEADER).tolist()
-    if version != VERSION:
-        message = f"A block of the online store has version {version}, not {VERSION}."
-        raise Contract(message, hint="Materialise the view again.")
-    words = np.frombuffer(data, np.int64, events * (2 + columns), HEADER * WORD)
-    place = (HEADER + words.size) * WORD
-    valid = np.frombuffer(data, np.uint8, columns * events, place)
-    return Block(
-        words[:events],
-        words[events : 2 * events],
-        words[2 * events :].reshape(columns, events),
-        valid.reshape(columns, events),
-        tuple(read_string(data, number) for number in range(texts)),
-        layout,
-        since,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from towpath.core.errors import Invalid
 from towpath.modelling.artifact import load_estimator, predict_estimator
 from towpath.modelling.columns import FeatureColumns
 from towpath.modelling.frame import to_row
@@ -47,14 +48,30 @@ class SklearnPredictor:
         return cls(fitted, FeatureColumns(version.schema))
 
     def predict_one(self, values: Sequence[object]) -> float:
-        """Return the probability for values in the order of the schema, None for null."""
-        row = to_row(values, self._columns)
-        return float(np.asarray(self._fitted.predict_proba(row), np.float64)[0, 1])
+        """Return the probability for values in the order of the schema, None for null.
+
+        Raises:
+            Invalid: the model takes no such value.
+        """
+        try:
+            row = to_row(values, self._columns)
+            return float(np.asarray(self._fitted.predict_proba(row), np.float64)[0, 1])
+        except (TypeError, ValueError) as error:
+            raise _not_taken(error) from error
 
     def predict(self, table: pa.Table) -> NDArray[np.float64]:
         """Return the probability for each row of a table with the features as columns.
 
         Raises:
             Contract: a feature is missing from the table.
+            Invalid: the model takes no such value.
         """
-        return predict_estimator(self._fitted, table, self._columns)
+        try:
+            return predict_estimator(self._fitted, table, self._columns)
+        except (TypeError, ValueError) as error:
+            raise _not_taken(error) from error
+
+
+def _not_taken(error: Exception) -> Invalid:
+    """Say that an estimator refuses its features."""
+    return Invalid(f"The model does not take these features: {error}.", hint="Give other values.")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 CLASSES = 2
 SHOWN_VALUES = 5
 MOMENT = pa.timestamp("us", "UTC")
-YES = ("1", "true", "yes", "y", "t")
+ROW_ID, KNOWN_AT = "row_id", "known_at"
+# Pairs whose meaning nobody doubts, the one that means yes last.
+PLAIN = (("0", "1"), ("-1", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"))
 NAIVE = re.compile(r"timestamp\[\w+\]|date32.*")
 
 
@@ -63,7 +68,8 @@ def tidy(source: Path, target: Path, roles: Roles) -> dict[str, object]:
     Raises:
         NotFound: no such file or column.
         Contract: a key with duplicates, or a label with other than two values.
-        Invalid: times without a zone where none is given.
+        Invalid: times without a zone where none is given, no such zone, or a column named as one
+            that would be added.
     """
     table = _legal_names(_read(source))
     table = _with_key(table, roles.key)
@@ -72,8 +78,9 @@ def tidy(source: Path, target: Path, roles: Roles) -> dict[str, object]:
     if roles.time:
         table = _with_time(table, _column(table, roles.time), roles.zone)
     elif roles.known_at:
+        _refuse_taken(table, KNOWN_AT, option="--time")
         instant = pa.scalar(parse_instant(roles.known_at), MOMENT)
-        table = table.append_column("known_at", pa.repeat(instant, table.num_rows))
+        table = table.append_column(KNOWN_AT, pa.repeat(instant, table.num_rows))
     target.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(_plain_types(table), target)
     share = positive_share(table, roles.label) if roles.label else None
@@ -88,22 +95,30 @@ def positive_share(table: pa.Table, label: str) -> float:
 
 
 def legal_name(name: str) -> str:
-    """Spell a column's name with a-z, 0-9 and _ only, a letter first.
+    """Spell a name with a-z, 0-9 and _ only, a letter first, so that Python takes it too.
 
     Example:
-        >>> legal_name("Order ID (new)")
-        'order_id_new'
+        >>> legal_name("Order ID (new)"), legal_name("Class")
+        ('order_id_new', 'class_')
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     text = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:60]
+    if keyword.iskeyword(text):
+        return f"{text}_"
     return text if text[:1].isalpha() else f"c_{text}"
 
 
-def two_values(values: Sequence[object], label: str) -> tuple[str, str]:
+def two_values(values: Sequence[object], label: str, positive: str = "") -> tuple[str, str]:
     """Return the two values of a label as text, the one that means yes last.
+
+    Args:
+        values: its different values.
+        label: the column.
+        positive: which of them means yes; only needed where their names do not say it.
 
     Raises:
         Contract: there are not exactly two.
+        Invalid: nobody can tell which means yes, or ``positive`` is neither.
 
     Example:
         >>> two_values(["yes", "no"], "returned")
@@ -112,11 +127,20 @@ def two_values(values: Sequence[object], label: str) -> tuple[str, str]:
     texts = sorted(str(value) for value in values if value is not None)
     if len(texts) != CLASSES:
         shown = ", ".join(texts[:SHOWN_VALUES]) + (", …" if len(texts) > SHOWN_VALUES else "")
-        message = f"The label {label!r} has {len(texts)} values: {shown}."
+        message = f"The label {label!r} has {len(texts)} different values: {shown or 'none'}."
         raise Contract(message, hint="Choose a column with two values, such as yes and no.")
-    if texts[0].lower() in YES:
-        texts.reverse()
-    return texts[0], texts[1]
+    first, second = texts
+    if positive and positive not in texts:
+        message = f"The label {label!r} has no value {positive!r}."
+        raise Invalid(message, hint=f"Its values are {first} and {second}.")
+    if positive:
+        return (second, first) if positive == first else (first, second)
+    if (first.lower(), second.lower()) in PLAIN:
+        return first, second
+    if (second.lower(), first.lower()) in PLAIN:
+        return second, first
+    message = f"The label {label!r} is {first!r} or {second!r}: which of them counts as true?"
+    raise Invalid(message, hint=f"Say it: --positive {shlex.quote(first)}")
 
 
 def _read(source: Path) -> pa.Table:
@@ -127,7 +151,8 @@ def _read(source: Path) -> pa.Table:
         return parquet.read_table(source)
     try:
         options = csv.ConvertOptions(strings_can_be_null=True)
-        table = csv.read_csv(source, convert_options=options)
+        quoted = csv.ParseOptions(newlines_in_values=True)
+        table = csv.read_csv(source, convert_options=options, parse_options=quoted)
     except pa.ArrowInvalid as error:
         raise Contract(f"{source.name} is no readable CSV: {error}.", hint="Mend it.") from error
     if not table.num_rows:
@@ -157,8 +182,9 @@ def _column(table: pa.Table, name: str) -> str:
 def _with_key(table: pa.Table, key: str) -> pa.Table:
     """Check the key, or number the rows where there is none."""
     if not key:
+        _refuse_taken(table, ROW_ID, option="--key")
         rows = pa.array([str(row) for row in range(1, table.num_rows + 1)], pa.string())
-        return table.add_column(0, "row_id", rows)
+        return table.add_column(0, ROW_ID, rows)
     column = table.column(_column(table, key))
     distinct = pc.count_distinct(column, mode="only_valid").as_py()
     if column.null_count or distinct < table.num_rows:
@@ -167,14 +193,18 @@ def _with_key(table: pa.Table, key: str) -> pa.Table:
     return table
 
 
+def _refuse_taken(table: pa.Table, name: str, *, option: str) -> None:
+    """Refuse a column of the file that is named as the one to be added."""
+    if name in table.column_names:
+        message = f"The file has a column {name!r} already, so none can be added."
+        raise Invalid(message, hint=f"Use it: {option} {name}; or rename it in the file.")
+
+
 def _with_label(table: pa.Table, label: str, positive: str) -> pa.Table:
     """Turn the label into true and false."""
     texts = table.column(label).cast(pa.string())
-    negative, found = two_values(pc.unique(texts).to_pylist(), label)
-    if positive and positive not in {negative, found}:
-        message = f"The label {label!r} has no value {positive!r}."
-        raise Invalid(message, hint=f"Its values are {negative} and {found}.")
-    flags = pc.equal(texts, pa.scalar(positive or found))
+    _, found = two_values(pc.unique(texts).to_pylist(), label, positive)
+    flags = pc.equal(texts, pa.scalar(found))
     return table.set_column(table.column_names.index(label), label, flags)
 
 
@@ -188,13 +218,25 @@ def _with_time(table: pa.Table, time: str, zone: str) -> pa.Table:
         if not zone:
             message = f"The times in {time!r} have no time zone."
             raise Invalid(message, hint="Say which: --zone UTC, or --zone Europe/Lisbon.")
-        naive: Any = column.cast(pa.timestamp("us"))
-        column = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="latest")
+        column = _in_zone(column, zone)
     elif not pa.types.is_timestamp(column.type):
         message = f"The column {time!r} holds {column.type}, not times."
         raise Invalid(message, hint="Name a column of times such as 2013-10-01T08:30:00Z.")
     utc = column.cast(MOMENT)
     return table.set_column(table.column_names.index(time), time, utc)
+
+
+def _in_zone(times: pa.ChunkedArray[Any], zone: str) -> pa.ChunkedArray[Any]:
+    """Read times by the clocks of a zone."""
+    naive: Any = times.cast(pa.timestamp("us"))
+    try:
+        found: pa.ChunkedArray[Any] = pc.assume_timezone(
+            naive, zone, ambiguous="earliest", nonexistent="latest"
+        )
+    except pa.ArrowInvalid as error:
+        message = f"There is no time zone {zone!r}."
+        raise Invalid(message, hint=did_you_mean(zone, available_timezones())) from error
+    return found
 
 
 def _instant(text: str | None, column: str) -> datetime | None:

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 
 from towpath.core.errors import Contract, Invalid, NotFound
-from towpath.lake.tidy import Roles, tidy
+from towpath.project.tidy import Roles, tidy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +43,14 @@ def test_a_label_of_two_values_becomes_true_and_false(
     assert tidied(tmp_path, text, Roles(label="y", positive=positive))["y"].to_pylist() == expected
 
 
+@pytest.mark.parametrize("values", ["fraud\nlegit", "1\n2", "good\nbad"])
+def test_a_label_that_says_not_which_is_true_is_asked_for(tmp_path: Path, values: str) -> None:
+    with pytest.raises(Invalid, match="counts as true"):
+        tidied(tmp_path, f"y\n{values}\n", Roles(label="y"))
+
+
 def test_a_label_of_three_values_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Contract, match="3 values: a, b, c"):
+    with pytest.raises(Contract, match="3 different values: a, b, c"):
         tidied(tmp_path, "y\na\nb\nc\n", Roles(label="y"))
 
 
@@ -75,3 +81,22 @@ def test_times_with_a_zone_are_kept_as_instants(tmp_path: Path) -> None:
 def test_what_is_no_table_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(Contract):
         tidied(tmp_path, text, Roles())
+
+
+def test_an_unknown_zone_names_the_close_one(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="Europe/Lisbon"):
+        tidied(tmp_path, "at\n2013-07-01 08:00:00\n", Roles(time="at", zone="Europe/Lisbn"))
+
+
+@pytest.mark.parametrize(("column", "option"), [("known_at", "--time"), ("Row ID", "--key")])
+def test_a_column_named_as_one_that_is_added_is_refused(
+    tmp_path: Path, column: str, option: str
+) -> None:
+    roles = Roles(known_at="2026-01-01T00:00:00Z")
+    with pytest.raises(Invalid, match=f"Use it: {option}"):
+        tidied(tmp_path, f"{column},y\n1,2\n", roles)
+
+
+def test_a_name_that_python_reserves_is_spelt_otherwise(tmp_path: Path) -> None:
+    table = tidied(tmp_path, "class,Import,classes\n1,2,3\n", Roles())
+    assert table.column_names[1:] == ["class_", "import_", "classes"]
