@@ -16,6 +16,7 @@ from benchmarks.claim import Claim, compare
 from benchmarks.environment import BUILD, peer_python, prepared_project, run_json
 
 from towpath.core.instant import format_instant, parse_instant
+from towpath.steps.feature import kept_training_set
 from towpath.steps.model import labelled
 from towpath.workspace import Workspace
 
@@ -74,7 +75,9 @@ def measure() -> list[Claim]:
 def write_requests(folder: Path, out: Path) -> None:
     """Write the peer's training rows, and the same requests for both sides."""
     with Workspace(folder) as workspace:
-        rows = labelled(workspace, workspace.project.models["delay"])
+        model = workspace.project.models["delay"]
+        labels = workspace.lake[model.label.dataset].version() or 0
+        rows = labelled(workspace, model, kept_training_set(workspace, model), labels)
     table = rows.features.append_column("label", [rows.label.tolist()])
     pyarrow.parquet.write_table(table.slice(0, 244_453), out / "rows.parquet")
     moment = parse_instant(AT)

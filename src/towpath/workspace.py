@@ -7,6 +7,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, cast
 
+from towpath.catalog.collector import open_outbox
 from towpath.catalog.database import Database
 from towpath.core.clock import Clock, SystemClock
 from towpath.core.plugins import load_plugin, scheme
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from towpath.catalog.collector import Outbox
     from towpath.features.engines import Engine
     from towpath.features.online import OnlineStore
     from towpath.lake.tables import TableStore
@@ -42,6 +44,7 @@ class Workspace:
         engine: computes features at given times.
         online: feature values by key.
         models: model versions and their artifacts.
+        outbox: where events of runs are sent to; None if nowhere.
     """
 
     def __init__(self, root: Path, *, clock: Clock | None = None) -> None:
@@ -76,7 +79,9 @@ class Workspace:
         plugin = load_plugin("table_stores", scheme(self.settings.lake))
         opened = plugin(self.settings.lake, self.root, self.catalog, clock=self.clock)
         store = cast("TableStore", opened)
-        return Lake(store, self.catalog, self.project.datasets, clock=self.clock)
+        lake = Lake(store, self.catalog, self.project.datasets, clock=self.clock, root=self.root)
+        lake.actor = self.actor
+        return lake
 
     @cached_property
     def engine(self) -> Engine:
@@ -94,6 +99,18 @@ class Workspace:
         """Model versions and their artifacts."""
         store = load_plugin("model_stores", scheme(self.settings.tracking))
         return cast("ModelStore", store(self.settings.tracking, self.root, self.artifacts))
+
+    @cached_property
+    def outbox(self) -> Outbox | None:
+        """Where events of runs are sent to, None if nowhere.
+
+        Raises:
+            Invalid: the setting openlineage is no way to send them.
+        """
+        url = self.settings.openlineage
+        if url == "none":
+            return None
+        return open_outbox(url, self.catalog, root=self.root, state=self.state)
 
     @property
     def artifacts(self) -> Path:

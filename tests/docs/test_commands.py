@@ -11,17 +11,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"<!-- (tested|file): (\S+) -->\n```(\w+)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(
+    r"<!-- (tested|file): ([^,]+?)(?:, code (\d))? -->\n```(\w+)\n(.*?)```", re.DOTALL
+)
+PAGES = ("docs/tutorial.md", "docs/data.md")
 
 
-def blocks(page: str) -> list[tuple[str, str, str, str]]:
-    """Return a page's marked blocks: mark, name, language, text."""
+def blocks(page: str) -> list[tuple[str, str, str, str, str]]:
+    """Return a page's marked blocks: mark, name, code of its last command, language, text."""
     return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
-def shell(text: str, folder: Path) -> Path:
-    """Run commands one by one and return the folder they end in."""
-    for line in text.splitlines():
+def shell(text: str, folder: Path, code: int = 0) -> Path:
+    """Run commands one by one and return the folder they end in; the last ends with a code."""
+    lines = text.splitlines()
+    for line in lines:
         if line.startswith("pip install"):
             continue
         if line.startswith("cd "):
@@ -31,7 +35,8 @@ def shell(text: str, folder: Path) -> Path:
         ran = subprocess.run(
             words, cwd=folder, env=environment(), capture_output=True, text=True, check=False
         )
-        assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
+        wanted = code if line == lines[-1] else 0
+        assert ran.returncode == wanted, f"{line}\n{ran.stdout}\n{ran.stderr}"
     return folder
 
 
@@ -42,22 +47,24 @@ def environment() -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_the_tutorial_works_from_top_to_bottom(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_works_from_top_to_bottom(page: str, tmp_path: Path) -> None:
     folder = tmp_path
-    for mark, name, language, text in blocks("docs/tutorial.md"):
+    for mark, name, code, language, text in blocks(page):
         if mark == "file":
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
         elif language == "python":
             (folder / "make.py").write_text(text, encoding="utf-8")
             shell("python make.py", folder)
         else:
-            folder = shell(text, folder)
+            folder = shell(text, folder, int(code or 0))
     assert (folder / "towpath.toml").exists()
 
 
 def test_the_readme_begins_as_the_tutorial_does() -> None:
     first = {
-        page: [text for _, name, _, text in blocks(page) if name == "first-success"]
+        page: [text for _, name, *_, text in blocks(page) if name == "first-success"]
         for page in ("README.md", "docs/tutorial.md")
     }
     assert first["README.md"]
@@ -65,7 +72,7 @@ def test_the_readme_begins_as_the_tutorial_does() -> None:
 
 
 def test_the_first_success_takes_five_commands() -> None:
-    text = next(text for _, name, _, text in blocks("README.md") if name == "first-success")
+    text = next(text for _, name, *_, text in blocks("README.md") if name == "first-success")
     assert len(text.splitlines()) <= 5
 
 

@@ -104,7 +104,7 @@ def test_boosting_is_as_good_as_an_honest_model_and_no_better(
     with Workspace(root) as workspace:
         project = workspace.project
         load_function(root, "prepare.py:main")(root)
-        reports = [workspace.lake.ingest(name, root=root) for name in project.datasets]
+        reports = [workspace.lake.ingest(name) for name in project.datasets]
         feature_set, model = project.feature_sets["flight_delay"], project.models["delay"]
         table = training_set(
             workspace.lake,

@@ -206,7 +206,7 @@ def make_world() -> Callable[[Path, dict[str, pa.Table]], World]:
         clock = SimulatedClock(parse_instant("2013-02-01"))
         lake = Lake(DeltaTableStore("file:lake", root, db), db, DATASETS, clock=clock)
         for name, table in tables.items():
-            lake.ingest(name, table, root=root)
+            lake.ingest(name, table)
         return World(lake, root)
 
     return make

@@ -51,8 +51,8 @@ def store(tmp_path: Path, db: Database, clock: SimulatedClock) -> DeltaTableStor
 
 
 @pytest.fixture
-def lake(store: DeltaTableStore, db: Database, clock: SimulatedClock) -> Lake:
-    return Lake(store, db, {"trips": TRIPS}, clock=clock)
+def lake(store: DeltaTableStore, db: Database, clock: SimulatedClock, tmp_path: Path) -> Lake:
+    return Lake(store, db, {"trips": TRIPS}, clock=clock, root=tmp_path)
 
 
 @pytest.fixture

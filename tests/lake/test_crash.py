@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
-    from towpath.lake.ingest import Mode
+    from towpath.lake.dataset import Mode
 
 ROWS = 20_000
 REJECTED = 3

@@ -1,23 +1,37 @@
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.schema import Schema
+from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from towpath.catalog import table_versions
 from towpath.catalog.database import Database
-from towpath.core.errors import Conflict, Contract, Denied, NotFound
+from towpath.catalog.leases import leased
+from towpath.catalog.table_versions import TableVersion
+from towpath.core.durable import file_hash
+from towpath.core.errors import Conflict, Contract, Denied, Invalid, NotFound
+from towpath.core.instant import from_micros
 from towpath.core.lock import locked
-from towpath.lake.tables.delta import CHECKPOINT_EVERY, DeltaTableStore
+from towpath.lake.tables.data_file import FILE_ROWS
+from towpath.lake.tables.delta import DeltaTableStore
+from towpath.lake.tables.turn import CHECKPOINT_EVERY, Turn
+from towpath.lake.tables.versioned import lease_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from towpath.lake.tables.data_file import NewFile
 
 
 def values(*given: int) -> pa.Table:
@@ -156,7 +170,7 @@ def test_a_lost_last_commit_is_noticed(
         log_file(folder, 1).write_text(content)
     with pytest.raises(Contract, match=r"00000000000000000001\.json"):
         store.scan("things")
-    with pytest.raises(Contract, match="a commit is lost"):
+    with pytest.raises(Contract, match="is damaged"):
         store.append("things", values(3), batch="c")
 
 
@@ -201,14 +215,100 @@ def test_a_torn_commit_that_nobody_was_told_of_is_dropped(
     assert stored(store) == [1, 2]
 
 
-def test_leftovers_of_a_dead_writer_are_removed(store: DeltaTableStore, folder: Path) -> None:
+def test_leftovers_of_a_writer_that_failed_are_removed(
+    store: DeltaTableStore, db: Database, folder: Path
+) -> None:
     store.append("things", values(1), batch="a")
-    leftovers = [folder / ".aside-x", folder / f"00000001-{'0' * 64}.parquet"]
-    for path in leftovers:
-        path.write_bytes(b"half")
+    left = folder / f"{2:010d}-{0:015d}-{1:015d}-{0:016x}.parquet"
+    with suppress(KeyError), leased(db, lease_name("things")):
+        left.write_bytes(b"half")
+        raise KeyError
     store.append("things", values(2), batch="b")
-    assert not any(path.exists() for path in leftovers)
+    assert not left.exists()
     assert stored(store) == [1, 2]
+
+
+@pytest.mark.slow
+def test_rows_that_could_not_be_committed_are_removed(store: DeltaTableStore, folder: Path) -> None:
+    store.append("things", values(1), batch="a")
+    before = sorted(folder.glob("*.parquet"))
+    broken = iter([values(*range(2 * FILE_ROWS)), values(1), pa.table({"other": [1]})])
+    with pytest.raises(Invalid):
+        store.append("things", broken, batch="b")
+    assert sorted(folder.glob("*.parquet")) == before
+
+
+def test_a_table_of_an_earlier_release_goes_on(
+    store: DeltaTableStore, db: Database, folder: Path
+) -> None:
+    """Its files had other names and no statistics; the catalog knew no columns and no order."""
+    folder.mkdir(parents=True)
+    files: dict[str, str] = {}
+    for version in range(3):
+        rows = pa.table({"value": [2 * version, 2 * version + 1]})
+        rows = rows.append_column("_seq", pa.array([2 * version, 2 * version + 1]))
+        name = f"{version:08d}-{'abc'[-version] * 64}.parquet"
+        pq.write_table(rows, folder / name)
+        action = AddAction(name, 1, {}, 0, True, json.dumps({"numRecords": 2}))
+        marks = CommitProperties(app_transactions=[Transaction(f"batch {version}", version)])
+        if version:
+            table = DeltaTable(str(folder))
+            table.create_write_transaction(
+                [action], "append", table.schema(), commit_properties=marks
+            )
+        else:
+            schema = Schema.from_arrow(rows.schema)
+            create_table_with_add_actions(str(folder), schema, [action], commit_properties=marks)
+        files = {name: file_hash(folder / name), **files}
+        log = log_file(folder, version)
+        recorded = {**files, f"_delta_log/{log.name}": file_hash(log)}
+        at = from_micros(version)
+        table_versions.record(db, TableVersion("things", version, 2 * version + 2, recorded, at))
+    assert stored(store) == stored(store, 2) == list(range(6))
+    assert stored(store, 1) == list(range(4))
+    assert store.append("things", values(9), batch="batch 2") == 2
+    assert store.merge("things", values(2, 7), key=["value"], batch="x") == 3
+    assert stored(store) == [0, 1, 3, 4, 5, 2, 7]
+    store.compact("things")
+    assert stored(store) == [0, 1, 3, 4, 5, 2, 7]
+    assert store.schema("things", version=0).names == ["value", "_seq"]
+
+
+def test_a_commit_of_another_writer_is_taken_over(store: DeltaTableStore, folder: Path) -> None:
+    """With a file that it described without counting its rows."""
+    store.append("things", values(1), batch="a")
+    rows = pa.table({"value": [5, 6], "_seq": [1, 2]})
+    pq.write_table(rows, folder / "other.parquet")
+    action = AddAction("other.parquet", 1, {}, 0, True, "{}")
+    DeltaTable(str(folder)).create_write_transaction(
+        [action], "append", Schema.from_arrow(rows.schema)
+    )
+    assert stored(store) == [1, 5, 6]
+    assert store.versions("things")[-1].rows == 3
+    store.append("things", values(7), batch="b")
+    assert store.scan("things")["_seq"].to_pylist() == [0, 1, 2, 3]
+
+
+def test_a_conflict_with_another_writer_is_tried_again(
+    store: DeltaTableStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer who takes no turns commits just before we do."""
+    store.append("things", values(1), batch="a")
+    whole = Turn.write
+    rows = pa.table({"value": [5], "_seq": [1]})
+    pq.write_table(rows, folder / "other.parquet")
+
+    def slow(turn: Turn, chunks: Iterable[pa.Table]) -> tuple[NewFile, ...]:
+        monkeypatch.setattr(Turn, "write", whole)
+        action = AddAction("other.parquet", 1, {}, 0, True, '{"numRecords": 1}')
+        table = DeltaTable(str(folder))
+        table.create_write_transaction([action], "append", table.schema())
+        return whole(turn, chunks)
+
+    monkeypatch.setattr(Turn, "write", slow)
+    assert store.append("things", values(2), batch="b") == 2
+    assert stored(store) == [1, 5, 2]
+    assert store.scan("things")["_seq"].to_pylist() == [0, 1, 2]
 
 
 def test_a_damaged_checkpoint_is_done_without(

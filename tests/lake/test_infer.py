@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from towpath.core.errors import Contract, Invalid, NotFound
+from towpath.lake.dataset import Column
 from towpath.lake.infer import infer
 
 if TYPE_CHECKING:
@@ -53,6 +55,56 @@ def test_a_parquet_file_says_its_types_itself(tmp_path: Path) -> None:
     pq.write_table(pa.table({"size": pa.array([1, None], pa.int8())}), path)
     column = infer(path, "things").column("size")
     assert (column.dtype, column.nullable) == ("int64", True)
+
+
+def test_parquet_types_of_every_kind_are_drafted(tmp_path: Path) -> None:
+    path = tmp_path / "things.parquet"
+    columns = {
+        "cost": pa.array([Decimal("1.50")], pa.decimal128(9, 2)),
+        "blob": pa.array([b"a"]),
+        "vector": pa.array([[1.0]], pa.list_(pa.float32())),
+        "kind": pa.array(["a"]).dictionary_encode(),
+        "day": pa.array([0], pa.date32()),
+        "at": pa.array([0], pa.timestamp("ns", "Asia/Tokyo")),
+    }
+    pq.write_table(pa.table(columns), path)
+    dataset = infer(path, "things")
+    assert [one.dtype for one in dataset.columns] == [
+        "decimal(9,2)",
+        "binary",
+        "list<float64>",
+        "string",
+        "date",
+        "timestamp",
+    ]
+    assert dataset.key == ("kind",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ("name,car_id,id\na,1,1\nb,2,2\n", ("id",)),
+        ("name,car_id,id\na,1,1\nb,2,1\n", ("car_id",)),
+        ("name,car_id,id\na,1,1\nb,2,\n", ("car_id",)),
+        ("price,name\n1.5,a\n2.5,b\n", ("name",)),
+        ("price,name\n1.5,a\n2.5,a\n", ()),
+        ("price,flag\n1.5,true\n2.5,false\n", ()),
+    ],
+)
+def test_the_key_is_a_column_that_is_never_missing_nor_repeated(
+    tmp_path: Path, lines: str, key: tuple[str, ...]
+) -> None:
+    path = tmp_path / "things.csv"
+    path.write_text(lines)
+    assert infer(path, "things").key == key
+
+
+def test_values_and_ranges_are_not_guessed(csv_file: Path) -> None:
+    plain = {
+        Column(one.name, one.dtype, nullable=one.nullable)
+        for one in infer(csv_file, "things").columns
+    }
+    assert plain == set(infer(csv_file, "things").columns)
 
 
 def test_a_naive_parquet_time_is_refused(tmp_path: Path) -> None:

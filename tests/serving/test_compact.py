@@ -24,7 +24,7 @@ from towpath.serving.log import Logged, PredictionLog, segments
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from towpath.lake.ingest import IngestReport
+    from towpath.lake.report import IngestReport
 
 SCRIPT = Path(__file__).with_name("compacting.py")
 FEATURES = ("hour", "wind", "carrier", "late")

@@ -12,7 +12,9 @@ def record(db: Database, dataset: str, batch: str, *, version: int, report: str)
     """Keep the report (JSON text) of the batch that made a version; the last one counts."""
     with db.transaction() as connection:
         connection.execute(
-            "INSERT OR REPLACE INTO batches (dataset, batch, version, report) VALUES (?, ?, ?, ?)",
+            "INSERT INTO batches (dataset, batch, version, report) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (dataset, batch)"
+            " DO UPDATE SET version = excluded.version, report = excluded.report",
             (dataset, batch, version, report),
         )
 

@@ -1,37 +1,43 @@
-"""The one metadata database: SQLite in WAL mode, every commit synced to disk."""
+"""The one metadata database, on SQLite or PostgreSQL: what every part of the catalog sees."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from towpath.catalog.migrations import MIGRATIONS
-from towpath.core.errors import Conflict, Contract, Denied, Invalid, TowpathError, Unavailable
+from towpath.catalog.sqlite import SqliteBackend
+from towpath.core.errors import Conflict, Invalid, MissingExtra
 from towpath.core.plugins import scheme
 from towpath.core.settings import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-BUSY_SECONDS = 10.0
-RETRY_SECONDS = 0.01
+    from towpath.catalog.backend import Backend, Connection, Row
+
+POSTGRES_SCHEMES = {"postgresql", "postgres"}
 
 
 class Database:
     """An open catalog. Threads and forked processes each get a connection of their own.
 
+    SQL marks its values by ``?`` and keeps to what both kinds of database understand.
+
     Args:
-        path: the SQLite file; it and its folder are created when missing.
+        backend: the kind of database.
+
+    Attributes:
+        backend: the kind of database.
 
     Raises:
-        Denied: the file or its folder cannot be written.
+        Denied: the database cannot be written.
         Contract: the file is no database.
         Conflict: a newer release wrote it.
+        Unavailable: the server does not answer.
 
     Example:
         >>> import tempfile
@@ -44,67 +50,107 @@ class Database:
         0
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file and bring its tables up to date."""
-        self.path = path
+    def __init__(self, backend: Backend) -> None:
+        """Open the database and bring its tables up to date."""
+        self.backend = backend
         self._local = threading.local()
         self._guard = threading.Lock()
-        self._opened: list[tuple[int, sqlite3.Connection]] = []
+        self._opened: list[tuple[int, threading.Thread, Connection]] = []
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._migrate()
-        except (OSError, sqlite3.Error) as error:
+        except BaseException:
             self.close()
-            raise _explained(error, path) from error
+            raise
 
     @classmethod
     def open(cls, url: str, root: Path) -> Self:
-        """Open the catalog that a URL such as ``sqlite:.towpath/catalog.db`` names.
+        """Open the catalog that a URL names.
+
+        Args:
+            url: such as ``sqlite:.towpath/catalog.db`` or ``postgresql://towpath@host/towpath``.
+            root: the project's folder, where relative paths begin.
 
         Raises:
             Invalid: the URL has another scheme.
+            MissingExtra: the library for PostgreSQL is not installed.
         """
-        if scheme(url) != "sqlite":
-            message = f"The catalog cannot be kept at {url!r}."
-            raise Invalid(message, hint="Write catalog = 'sqlite:PATH' in towpath.toml.")
-        return cls(local_path(url, root))
+        if scheme(url) == "sqlite":
+            return cls(SqliteBackend(local_path(url, root)))
+        if scheme(url) in POSTGRES_SCHEMES:
+            return cls(_postgres(url))
+        message = f"The catalog cannot be kept at {url!r}."
+        hint = "Write catalog = 'sqlite:PATH' or 'postgresql://USER@HOST/NAME' in towpath.toml."
+        raise Invalid(message, hint=hint)
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file.
+
+        Raises:
+            Invalid: the catalog is on a server.
+        """
+        if isinstance(self.backend, SqliteBackend):
+            return self.backend.path
+        message = f"The catalog {self.backend.place} is not a file."
+        raise Invalid(message, hint="Keep files in the project's state folder.")
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Write as one step: all or nothing. A transaction inside another joins it.
 
         Raises:
             Unavailable: another writer held the database for ten seconds, or the disk is full.
-            Denied: the file is read-only.
+            Denied: the database is read-only, or the rows may not be changed.
+            Conflict: the row is there already.
         """
         connection = self._connection()
         if connection.in_transaction:
             yield connection
             return
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection = self._begun(connection)
             yield connection
             connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise _explained(error, self.path) from error
+        except self.backend.errors as error:
+            raise self.backend.explained(error) from error
         finally:
-            if connection.in_transaction:
+            if not connection.closed and connection.in_transaction:
                 connection.execute("ROLLBACK")
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Read rows; columns are found by name."""
+        connection = self._connection()
+        inside = connection.in_transaction
         try:
-            return self._connection().execute(sql, tuple(parameters)).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise _explained(error, self.path) from error
+            return connection.execute(sql, parameters).fetchall()
+        except self.backend.errors as error:
+            if inside or not connection.closed:
+                raise self.backend.explained(error) from error
+        # The server was started anew since this thread last asked.
+        try:
+            return self._connection().execute(sql, parameters).fetchall()
+        except self.backend.errors as error:
+            raise self.backend.explained(error) from error
+
+    def locked(
+        self, name: str, *, wait_seconds: float = 60.0, busy: str = ""
+    ) -> AbstractContextManager[None]:
+        """Hold a lock that all who share this catalog know, on whatever machine they are.
+
+        Args:
+            name: what is locked, such as ``ingest-trips``.
+            wait_seconds: how long to wait for another holder.
+            busy: what to tell the user if another keeps it for longer.
+
+        Raises:
+            Conflict: another holder kept it for longer.
+        """
+        return self.backend.locked(name, wait_seconds, busy)
 
     def close(self) -> None:
         """Close the connections that this process opened."""
         with self._guard:
-            for pid, connection in self._opened:
-                if pid == os.getpid():
-                    connection.close()
-            self._opened.clear()
+            self._close_those(lambda _: True)
             self._local = threading.local()
 
     def __enter__(self) -> Self:
@@ -115,68 +161,73 @@ class Database:
         """Close."""
         self.close()
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         """Return this thread's connection; one inherited through a fork is left alone."""
-        held: tuple[int, sqlite3.Connection] | None = getattr(self._local, "held", None)
-        if held is not None and held[0] == os.getpid():
+        held: tuple[int, Connection] | None = getattr(self._local, "held", None)
+        if held is not None and held[0] == os.getpid() and not held[1].closed:
             return held[1]
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        try:
+            connection = self.backend.connect()
+        except self.backend.errors as error:
+            raise self.backend.explained(error) from error
         with self._guard:
-            self._opened.append((os.getpid(), connection))
-        connection.row_factory = sqlite3.Row
-        _use_wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+            self._close_those(lambda thread: not thread.is_alive())
+            self._opened.append((os.getpid(), threading.current_thread(), connection))
         self._local.held = (os.getpid(), connection)
         return connection
 
+    def _close_those(self, chosen: Callable[[threading.Thread], bool]) -> None:
+        """Close this process's connections of the chosen threads; those inherited are kept.
+
+        An inherited connection that were closed here would break the one of the parent.
+        """
+        kept = []
+        for pid, thread, connection in self._opened:
+            if pid == os.getpid() and chosen(thread):
+                connection.close()
+            else:
+                kept.append((pid, thread, connection))
+        self._opened = kept
+
+    def _begun(self, connection: Connection) -> Connection:
+        """Start a transaction, on a new connection if the server dropped this one."""
+        try:
+            self.backend.begin(connection)
+        except self.backend.errors:
+            if not connection.closed:
+                raise
+            connection = self._connection()
+            self.backend.begin(connection)
+        return connection
+
     def _migrate(self) -> None:
-        """Run the steps that the file has not seen, all in one transaction."""
-        latest = len(MIGRATIONS)
-        if _version(self._connection()) == latest:
+        """Run the steps that the database has not seen, all in one transaction."""
+        steps = self.backend.migrations
+        if self._version() == len(steps):
             return
         with self.transaction() as connection:
-            present = _version(connection)
-            if present > latest:
-                message = f"The catalog {self.path} was written by a newer release of towpath."
+            present = self.backend.version(connection)
+            if present > len(steps):
+                message = f"The catalog {self.backend.place} was written by a newer release."
                 raise Conflict(message, hint="Run: pip install --upgrade towpath")
-            for step in MIGRATIONS[present:]:
+            for step in steps[present:]:
                 for statement in step:
                     connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {latest:d}")
+            self.backend.set_version(connection, len(steps))
 
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch the file to WAL; while others do so too SQLite refuses at once, without waiting."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
+    def _version(self) -> int:
+        """Count the steps that the database has seen."""
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(RETRY_SECONDS)
-        else:
-            return
+            return self.backend.version(self._connection())
+        except self.backend.errors as error:
+            raise self.backend.explained(error) from error
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    """Count the steps that the file has seen."""
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _explained(error: Exception, path: Path) -> TowpathError:
-    """Say what an error of the database or the file system means for the caller."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        message = f"The catalog {path} was held by another writer for {BUSY_SECONDS:.0f} seconds."
-        return Unavailable(message, hint="Retry, or stop the other process.")
-    if "full" in text:
-        return Unavailable(f"The disk of the catalog {path} is full.", hint="Free some space.")
-    if "malformed" in text or "not a database" in text:
-        message = f"{path} is not an intact SQLite database ({text})."
-        return Contract(message, hint="Restore it from a backup, or move it away to start afresh.")
-    message = f"The catalog {path} cannot be opened or written ({text})."
-    return Denied(message, hint="Check the path and the permission to write there.")
+def _postgres(url: str) -> Backend:
+    """Load the backend whose library is an extra."""
+    try:
+        from towpath.catalog.postgres import PostgresBackend
+    except ImportError as error:
+        message = "A catalog on PostgreSQL needs the library psycopg."
+        raise MissingExtra(message, hint="Run: pip install 'towpath[postgres]'") from error
+    return PostgresBackend(url)

@@ -10,9 +10,9 @@ from towpath.core.instant import from_micros, to_micros
 from towpath.core.record import Record
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
+    from towpath.catalog.backend import Connection, Row
     from towpath.catalog.database import Database
 
 
@@ -66,9 +66,9 @@ def register(
 def active(db: Database, kind: str | None = None) -> tuple[Definition, ...]:
     """Return what is registered now, by kind and name."""
     rows = db.query(
-        "SELECT * FROM definitions WHERE active = 1 AND (? IS NULL OR kind = ?)"
+        "SELECT * FROM definitions WHERE active = 1 AND kind = COALESCE(?, kind)"
         " ORDER BY kind, name",
-        (kind, kind),
+        (kind,),
     )
     return tuple(_definition(row) for row in rows)
 
@@ -93,7 +93,7 @@ def _refuse_duplicates(
         seen.add((kind, name))
 
 
-def _retire(connection: sqlite3.Connection, kind: str, name: str) -> None:
+def _retire(connection: Connection, kind: str, name: str) -> None:
     """Make the active version of a definition a past one."""
     changed = connection.execute(
         "UPDATE definitions SET active = 0 WHERE kind = ? AND name = ? AND active = 1",
@@ -107,7 +107,7 @@ def _retire(connection: sqlite3.Connection, kind: str, name: str) -> None:
         raise NotFound(message, hint=did_you_mean(name, [row["name"] for row in rows]))
 
 
-def _activate(connection: sqlite3.Connection, definition: Definition) -> None:
+def _activate(connection: Connection, definition: Definition) -> None:
     """Add a version unless it is the active one."""
     identity = (definition.kind, definition.name)
     same = connection.execute(
@@ -132,7 +132,7 @@ def _activate(connection: sqlite3.Connection, definition: Definition) -> None:
     )
 
 
-def _definition(row: sqlite3.Row) -> Definition:
+def _definition(row: Row) -> Definition:
     """Read a definition from its row."""
     return Definition(
         kind=row["kind"],

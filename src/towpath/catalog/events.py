@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from towpath.core.event import Event, Value
 from towpath.core.instant import from_micros, to_micros
-from towpath.core.record import from_json, to_json
+from towpath.core.record import Record, from_json, to_json
 
 if TYPE_CHECKING:
+    from towpath.catalog.backend import Row
     from towpath.catalog.database import Database
+
+SELECT = "SELECT * FROM events WHERE {wanted} ORDER BY id DESC LIMIT ?"
+
+
+class Selection(Record, frozen=True):
+    """Which events are asked for; what is left out asks for nothing.
+
+    Args:
+        subject: this object and those below it: ``model/delay`` finds ``model/delay/3``.
+        action: this action and those below it: ``model`` finds ``model.promoted``.
+        actor: who did it.
+        since: at this time or later.
+        until: before this time.
+    """
+
+    subject: str = ""
+    action: str = ""
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def emit(db: Database, event: Event) -> None:
@@ -38,22 +60,55 @@ def read(
         action: only this action and those below it: ``model`` finds ``model.promoted``.
         limit: at most so many.
     """
-    rows = db.query(
-        "SELECT * FROM events"
-        " WHERE (?1 = '' OR subject = ?1"
-        "  OR substr(subject, 1, length(?1) + 1) = ?1 || '/')"
-        " AND (?2 = '' OR action = ?2"
-        "  OR substr(action, 1, length(?2) + 1) = ?2 || '.')"
-        " ORDER BY id DESC LIMIT ?3",
-        (subject, action, limit),
-    )
-    return tuple(
-        Event(
-            at=from_micros(row["at"]),
-            actor=row["actor"],
-            action=row["action"],
-            subject=row["subject"],
-            data=from_json(row["data"], dict[str, Value]),
-        )
-        for row in rows
+    return select(db, Selection(subject, action), limit=limit)
+
+
+def select(db: Database, selection: Selection, *, limit: int = 100) -> tuple[Event, ...]:
+    """Return the latest of the selected events, newest first.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from towpath.catalog.database import Database
+        >>> from towpath.core.instant import EPOCH
+        >>> with (
+        ...     tempfile.TemporaryDirectory() as folder,
+        ...     Database.open("sqlite:catalog.db", Path(folder)) as db,
+        ... ):
+        ...     emit(db, Event(EPOCH, "ada", "model.promoted", "model/delay/3"))
+        ...     [event.action for event in select(db, Selection(actor="ada", since=EPOCH))]
+        ['model.promoted']
+    """
+    asked: list[tuple[str, list[object]]] = []
+    if selection.subject:
+        asked.append(_below("subject", selection.subject, "/"))
+    if selection.action:
+        asked.append(_below("action", selection.action, "."))
+    if selection.actor:
+        asked.append(("actor = ?", [selection.actor]))
+    if selection.since is not None:
+        asked.append(("at >= ?", [to_micros(selection.since)]))
+    if selection.until is not None:
+        asked.append(("at < ?", [to_micros(selection.until)]))
+    wanted = " AND ".join(["1 = 1", *(sql for sql, _ in asked)])
+    values = [value for _, given in asked for value in given]
+    sql = SELECT.format(wanted=wanted)
+    return tuple(_event(row) for row in db.query(sql, [*values, limit]))
+
+
+def _below(column: str, name: str, separator: str) -> tuple[str, list[object]]:
+    """Ask for a name and what lies below it: what begins with it and the separator."""
+    after = chr(ord(separator) + 1)
+    sql = f"({column} = ? OR ({column} >= ? AND {column} < ?))"
+    return sql, [name, name + separator, name + after]
+
+
+def _event(row: Row) -> Event:
+    """Read an event from its row."""
+    return Event(
+        at=from_micros(row["at"]),
+        actor=row["actor"],
+        action=row["action"],
+        subject=row["subject"],
+        data=from_json(row["data"], dict[str, Value]),
     )

@@ -31,13 +31,18 @@ class Materialized(Record, frozen=True):
 
 def record(db: Database, view: str, *, version: str, interval: Interval, at: datetime) -> None:
     """Keep that an interval of a view was materialised; the same interval again adds nothing."""
-    start, end = to_micros(interval.start), to_micros(interval.end)
+    identity = (view, version, to_micros(interval.start), to_micros(interval.end))
     with db.transaction() as connection:
+        known = connection.execute(
+            "SELECT 1 AS known FROM intervals"
+            " WHERE view = ? AND version = ? AND start_at = ? AND end_at = ?",
+            identity,
+        ).fetchone()
+        if known is not None:
+            return
         connection.execute(
-            "INSERT INTO intervals (view, version, start_at, end_at, at)"
-            " SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS (SELECT 1 FROM intervals"
-            " WHERE view = ?1 AND version = ?2 AND start_at = ?3 AND end_at = ?4)",
-            (view, version, start, end, to_micros(at)),
+            "INSERT INTO intervals (view, version, start_at, end_at, at) VALUES (?, ?, ?, ?, ?)",
+            (*identity, to_micros(at)),
         )
 
 

@@ -13,8 +13,7 @@ from towpath.core.instant import from_micros, to_micros
 from towpath.core.record import Record, from_json, to_json
 
 if TYPE_CHECKING:
-    import sqlite3
-
+    from towpath.catalog.backend import Connection, Row
     from towpath.catalog.database import Database
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "lost"]
@@ -243,17 +242,17 @@ def latest(db: Database, *, pipeline: str = "", limit: int = 20) -> tuple[Run, .
     return tuple(_run(db, row) for row in rows)
 
 
-def _next_number(connection: sqlite3.Connection, run: str, step: str) -> int:
+def _next_number(connection: Connection, run: str, step: str) -> int:
     """Count the attempts at a step so far, plus one."""
     row = connection.execute(
         "SELECT COALESCE(MAX(attempt), 0) + 1 AS number FROM step_attempts "
         "WHERE run_id = ? AND step = ?",
         (run, step),
     ).fetchone()
-    return int(row["number"])
+    return int(row["number"]) if row else 1
 
 
-def _run(db: Database, row: sqlite3.Row) -> Run:
+def _run(db: Database, row: Row) -> Run:
     """Turn a row of ``runs`` into a record with its attempts."""
     attempts = db.query(
         "SELECT * FROM step_attempts WHERE run_id = ? ORDER BY started_at, rowid", (row["run_id"],)
@@ -269,7 +268,7 @@ def _run(db: Database, row: sqlite3.Row) -> Run:
     )
 
 
-def _attempt(row: sqlite3.Row) -> Attempt:
+def _attempt(row: Row) -> Attempt:
     """Turn a row of ``step_attempts`` into a record."""
     failure = row["error"]
     return Attempt(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from towpath.core.instant import from_micros, to_micros
-from towpath.core.record import Record, from_json, to_json
+from towpath.core.record import Record, from_json
 
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Iterable
 
+    from towpath.catalog.backend import Row
     from towpath.catalog.database import Database
 
 
@@ -21,8 +23,12 @@ class TableVersion(Record, frozen=True):
         dataset: the dataset's name.
         version: counts from 0.
         rows: rows in this version.
-        files: SHA-256 of each file that this version reads, by its path within the table.
+        files: SHA-256 of each file that this version reads, by its path within the table; data
+            files in order of arrival.
         at: when it was committed.
+        schema: its columns, as the table's own log describes them; empty where an earlier
+            release recorded the version.
+        vacuumed: whether files that it needs were removed, so that it cannot be read any more.
     """
 
     dataset: str
@@ -30,20 +36,24 @@ class TableVersion(Record, frozen=True):
     rows: int
     files: dict[str, str]
     at: datetime
+    schema: str = ""
+    vacuumed: bool = False
 
 
 def record(db: Database, version: TableVersion) -> None:
     """Keep a version; one that is kept already stays as it is."""
     with db.transaction() as connection:
         connection.execute(
-            "INSERT OR IGNORE INTO table_versions (dataset, version, rows, files, at)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO table_versions (dataset, version, rows, files, at, schema, vacuumed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dataset, version) DO NOTHING",
             (
                 version.dataset,
                 version.version,
                 version.rows,
-                to_json(version.files).decode(),
+                json.dumps(version.files),
                 to_micros(version.at),
+                version.schema,
+                int(version.vacuumed),
             ),
         )
 
@@ -70,7 +80,17 @@ def every(db: Database, dataset: str) -> tuple[TableVersion, ...]:
     return tuple(_table_version(row) for row in rows)
 
 
-def _table_version(row: sqlite3.Row) -> TableVersion:
+def mark_vacuumed(db: Database, dataset: str, versions: Iterable[int]) -> None:
+    """Note that versions have lost files that they need."""
+    with db.transaction() as connection:
+        for version in versions:
+            connection.execute(
+                "UPDATE table_versions SET vacuumed = 1 WHERE dataset = ? AND version = ?",
+                (dataset, version),
+            )
+
+
+def _table_version(row: Row) -> TableVersion:
     """Read a version from its row."""
     return TableVersion(
         dataset=row["dataset"],
@@ -78,4 +98,6 @@ def _table_version(row: sqlite3.Row) -> TableVersion:
         rows=row["rows"],
         files=from_json(row["files"], dict[str, str]),
         at=from_micros(row["at"]),
+        schema=row["schema"],
+        vacuumed=bool(row["vacuumed"]),
     )

@@ -22,10 +22,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("towpath.cli.run:run", "Run a pipeline, with its progress."),
     "serve": ("towpath.cli.serve:serve", "Serve the project's endpoints over HTTP."),
     "predict": ("towpath.cli.predict:predict", "Ask an endpoint for predictions by key."),
-    "data": ("towpath.cli.data:data", "Datasets: list, show, ingest, infer."),
+    "data": ("towpath.cli.data:data", "Datasets: find, show, ingest, check, compare, export."),
     "feature": ("towpath.cli.feature:feature", "Features: list, get, materialize, verify."),
     "model": ("towpath.cli.model:model", "Models: train, evaluate, gate, promote."),
     "monitor": ("towpath.cli.monitor:monitor", "Monitors: replay the past, watch the present."),
+    "search": ("towpath.cli.search:search", "Find what is registered by words, or what is unused."),
+    "lineage": ("towpath.cli.lineage:lineage", "What something is made of, and is used for."),
     "status": ("towpath.cli.status:status", "What is registered, trained, served and watched."),
     "doctor": ("towpath.cli.doctor:doctor", "Check this machine and project, with a fix for each."),
 }

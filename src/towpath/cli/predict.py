@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import msgspec
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from towpath.lake.dataset import Column, ColumnType
+    from towpath.lake.dataset import Column
     from towpath.serving.message import Prediction
     from towpath.serving.served import Served
     from towpath.workspace import Workspace
@@ -148,7 +148,7 @@ def _key_there(url: str, endpoint: str) -> tuple[Column, ...]:
     if endpoint not in keys:
         message = f"The server at {url} has no endpoint {endpoint!r}."
         raise NotFound(message, hint=did_you_mean(endpoint, keys))
-    return tuple(Column(name, cast("ColumnType", kind)) for name, kind in keys[endpoint].items())
+    return tuple(Column(name, kind) for name, kind in keys[endpoint].items())
 
 
 def _ask(url: str, endpoint: str, asked: Asked) -> list[Prediction]:

@@ -40,15 +40,18 @@ def plan(*, as_json: bool, exit_code: bool) -> None:
 @click.command()
 @json_option
 @click.argument("plan_id", required=False)
-def apply(*, as_json: bool, plan_id: str | None) -> None:
+@click.option("--allow-breaking", is_flag=True, help="Break what reads a changed dataset.")
+def apply(*, as_json: bool, plan_id: str | None, allow_breaking: bool) -> None:
     """Register the project's definitions, all or none.
 
-    Give the id that ``towpath plan`` printed to apply exactly that plan.
+    Give the id that ``towpath plan`` printed to apply exactly that plan. A change of a dataset
+    that breaks features, models or endpoints is refused unless it is allowed, which is logged.
 
     \b
     Examples:
       towpath apply
       towpath apply 1f0c2a9b5d3e4f60
+      towpath apply --allow-breaking
     """
     from towpath.core.errors import Conflict
     from towpath.steps.project import apply as apply_plan
@@ -58,7 +61,7 @@ def apply(*, as_json: bool, plan_id: str | None) -> None:
         if plan_id and plan_id != found.id:
             message = f"The plan {plan_id!r} is out of date."
             raise Conflict(message, hint="Look at the new plan: towpath plan")
-        pointed = apply_plan(workspace, found)
+        pointed = apply_plan(workspace, found.replace(allow_breaking=allow_breaking))
     if as_json:
         print_json(found)
         return
@@ -91,6 +94,9 @@ def _print_plan(found: Plan) -> None:
         out.print(line)
         if change.affects:
             out.print(f"    affects {', '.join(change.affects)}")
+    for one in found.breaking:
+        out.print(f"[red]![/] {one.message}  {one.where}", soft_wrap=True)
+        out.print(f"    breaks {', '.join(one.affects)}", soft_wrap=True)
     if not found.changes:
         out.print("The project is registered as it is written.")
     else:

@@ -102,6 +102,19 @@ def check_types(record: Record) -> None:
                 check_types(inner)
 
 
+def from_builtins(value: object, kind: type[T]) -> T:
+    """Convert plain dicts and lists strictly into ``kind``.
+
+    Raises:
+        msgspec.ValidationError: the value does not fit; its text names the path.
+
+    Example:
+        >>> from_builtins([1, 2], tuple[int, ...])
+        (1, 2)
+    """
+    return msgspec.convert(value, type=kind)
+
+
 def fingerprint(value: object) -> str:
     """Hash the content of a record: the version of a definition.
 

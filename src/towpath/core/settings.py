@@ -32,6 +32,8 @@ class Settings(Record, frozen=True):
         tracking: runs and model versions, such as ``sqlite:.towpath/mlflow.db``.
         artifacts: folder of model files.
         state: folder of everything else the project keeps: logs, pointers, locks.
+        openlineage: where events of runs are sent to, such as ``file:lineage.jsonl`` or
+            ``http://marquez:5000/api/v1/lineage``; ``none`` sends none.
 
     Example:
         >>> Settings("taxi").online
@@ -46,6 +48,7 @@ class Settings(Record, frozen=True):
     tracking: str = "sqlite:.towpath/mlflow.db"
     artifacts: str = ".towpath/artifacts"
     state: str = ".towpath/state"
+    openlineage: str = "none"
 
     def __post_init__(self) -> None:
         """Refuse a project name that could not be registered."""

@@ -1,93 +1,100 @@
-"""Drafts a contract from a file, to be read and edited by a person."""
+"""Drafts a contract from data, to be read and edited by a person."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import csv as arrow_csv
-
-from towpath.core.errors import Contract, Invalid, NotFound
-from towpath.lake.contract import is_text
+from towpath.core.errors import Contract, Invalid
+from towpath.lake.checks.unique import find_copies
+from towpath.lake.column_types import arrow_type, dtype_of
 from towpath.lake.dataset import Column, Dataset
-from towpath.lake.source import CSV_SUFFIXES, NULLS, UNREADABLE, empty_text_to_null, read_header
+from towpath.lake.source_spec import SourceSpec
+from towpath.lake.sources.csv import CSV_SUFFIXES
+from towpath.lake.untyped import read_untyped
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from typing import Any
 
-    from towpath.lake.dataset import ColumnType
+    import pyarrow as pa
+
+KEY_TYPES = ("int64", "string")
 
 
-def infer(path: Path, name: str) -> Dataset:
-    """Draft the contract of a CSV or Parquet file.
+def infer(source: Path | str | SourceSpec, name: str, *, root: Path = Path()) -> Dataset:
+    r"""Draft the contract of files, or of a table or query of a database.
 
-    A column is nullable if a value is missing. A CSV column is a timestamp only where every time
-    has its zone; one without is left a string, for nobody but its owner knows the zone. A lone
-    timestamp that is never missing becomes the event time.
+    A column is nullable if a value is missing. A text is a timestamp only where every time has its
+    zone; one without is left a string, for nobody but its owner knows the zone. A lone timestamp
+    that is never missing becomes the event time. The key is a whole number or string that is never
+    missing nor repeated: one named ``id``, or ``..._id``, or the first.
+
+    Decimals are drafted from Parquet and databases: the numbers of a CSV are float64. Ranges and
+    lists of values are not drafted, for the next file may hold others.
 
     Args:
-        path: the file; all of it is read.
+        source: a file, folder, glob or ``s3://`` URL, or a definition that says more; all of the
+            files is read, of a database the first 200,000 rows.
         name: the dataset's name.
+        root: folder from which paths start.
 
     Raises:
-        NotFound: no such file.
-        Contract: the file has no rows, or cannot be read.
-        Invalid: another kind of file, an illegal column name, or a Parquet type without a place
-            in contracts.
+        NotFound: nothing is there.
+        Contract: there are no rows, or they cannot be read.
+        Invalid: another kind of file, an illegal column name, or a type without a place in
+            contracts.
+        Denied: the source may not be read.
+        Unavailable: the bucket or database does not answer.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "trips.csv").write_text("trip_id,fare\n7,1.5\n8,\n")
+        ...     trips = infer("trips.csv", "trips", root=Path(folder))
+        >>> trips.key, trips.column("fare").dtype, trips.column("fare").nullable
+        (('trip_id',), 'float64', True)
     """
-    if not path.is_file():
-        message = f"There is no file {path}."
-        raise NotFound(message, hint="Check the path.")
-    table = _read(path)
+    if isinstance(source, Path):
+        source = source.as_posix()
+    spec = SourceSpec(path=source) if isinstance(source, str) else source
+    table = read_untyped(spec, root)
+    origin = spec.path or spec.table or "The query"
     if table.num_rows == 0:
-        message = f"{path} has no rows."
-        raise Contract(message, hint="Draft the contract from a file with data.", file=str(path))
-    columns = tuple(_column(path, table, column) for column in table.column_names)
+        message = f"{origin} has no rows."
+        raise Contract(message, hint="Draft the contract from a source with data.", file=origin)
+    text = spec.path.lower().endswith(CSV_SUFFIXES)
+    columns = tuple(_column(origin, field, table, text=text) for field in table.schema)
     times = [one.name for one in columns if one.dtype == "timestamp" and not one.nullable]
-    event_time = times[0] if len(times) == 1 else ""
-    return Dataset(name, columns, event_time=event_time, source=path.as_posix())
-
-
-def _read(path: Path) -> pa.Table:
-    """Read a file with the types it seems to have."""
-    try:
-        if path.name.endswith(CSV_SUFFIXES):
-            read_header(path)
-            return empty_text_to_null(
-                arrow_csv.read_csv(
-                    path,
-                    parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-                    convert_options=arrow_csv.ConvertOptions(null_values=NULLS),
-                )
-            )
-        if path.suffix == ".parquet":
-            return pq.read_table(path, partitioning=None)
-    except UNREADABLE as error:
-        message = f"{path} cannot be read: {error}."
-        raise Contract(message, hint="Mend the file.", file=str(path)) from error
-    message = f"{path} is neither CSV nor Parquet."
-    raise Invalid(message, hint="Name it .csv, .csv.gz or .parquet.", file=str(path))
-
-
-def _column(path: Path, table: pa.Table, name: str) -> Column:
-    """Draft one column."""
-    values = table[name]
-    dtype = _dtype(values.type, from_csv=path.suffix != ".parquet")
-    if dtype is None:
-        message = f"Column {name!r} of {path} is {values.type}, which no contract can name."
-        raise Invalid(message, hint="Convert it; give times without a zone their zone.")
-    return Column(name, dtype, nullable=values.null_count > 0)
-
-
-def _dtype(given: pa.DataType, *, from_csv: bool) -> ColumnType | None:
-    """Choose the contract's type for an Arrow type; in text anything can be a string."""
-    kinds: tuple[tuple[ColumnType, bool], ...] = (
-        ("bool", pa.types.is_boolean(given)),
-        ("int64", pa.types.is_integer(given)),
-        ("float64", pa.types.is_floating(given) or pa.types.is_decimal(given)),
-        ("timestamp", pa.types.is_timestamp(given) and given.tz is not None),
-        ("date", pa.types.is_date(given)),
-        ("string", from_csv or pa.types.is_null(given) or is_text(given)),
+    plain = spec == SourceSpec(path=spec.path or "-")
+    return Dataset(
+        name,
+        columns,
+        key=_key(columns, table),
+        event_time=times[0] if len(times) == 1 else "",
+        source=spec.path if plain else spec,
     )
-    return next((dtype for dtype, fits in kinds if fits), None)
+
+
+def _column(origin: str, field: pa.Field[Any], table: pa.Table, *, text: bool) -> Column:
+    """Draft one column; in a text anything without a type of its own is a string."""
+    dtype = dtype_of(field.type) or ("string" if text else "")
+    if not dtype:
+        message = f"Column {field.name!r} of {origin} is {field.type}, which no contract can name."
+        raise Invalid(message, hint="Convert it; give times without a zone their zone.")
+    return Column(field.name, dtype, nullable=table[field.name].null_count > 0)
+
+
+def _key(columns: tuple[Column, ...], table: pa.Table) -> tuple[str, ...]:
+    """Name the column that identifies a row, if there is such."""
+    kinds = {
+        one.name: arrow_type(one.dtype)
+        for one in columns
+        if one.dtype in KEY_TYPES and not one.nullable
+    }
+    likely = sorted(kinds, key=lambda name: (name != "id", not name.endswith("_id")))
+    for name in likely:
+        # An uint64 may not fit, but stays apart from the others.
+        values = table[name].cast(kinds[name], safe=False)
+        if not len(find_copies([values]).rows):
+            return (name,)
+    return ()

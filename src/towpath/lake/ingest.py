@@ -1,221 +1,301 @@
-"""Brings a batch of rows into a dataset: read, held against the contract, written once."""
+"""Brings rows into a dataset: read, held against the contract, each batch written once."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from typing import TYPE_CHECKING, Literal
+from functools import cache, partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from towpath.catalog import batches, events
-from towpath.core.durable import file_hash
-from towpath.core.errors import Contract
+from towpath.core.errors import Invalid
 from towpath.core.event import Event
-from towpath.core.finding import Finding
-from towpath.core.lock import locked
-from towpath.core.record import Record, fingerprint, from_json, to_json
-from towpath.lake.contract import blocked_rows, check_rows, conform, findings, reasons
-from towpath.lake.source import find_files, read_file
+from towpath.core.record import fingerprint, from_json, to_json
+from towpath.lake.checks import Existing
+from towpath.lake.intake import Intake
+from towpath.lake.report import IngestReport, joined
+from towpath.lake.source_spec import SourceSpec
+from towpath.lake.sources import open_source
+from towpath.lake.sources.watermark import watermark_column
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from towpath.lake.contract import Failure
-    from towpath.lake.dataset import Dataset
+    from towpath.core.event import Value
+    from towpath.lake.dataset import Dataset, Mode
     from towpath.lake.lake import Lake
+    from towpath.lake.sources import Part, Source
 
-ACTOR = "towpath"
-INGESTED_AT = "_ingested_at"
+    Progress = Callable[[int, float], None]
+    Values = pa.ChunkedArray[Any]
+
 REJECTED = "__rejected"
-TABLE_ORIGIN = "The given table"
-
-Mode = Literal["append", "overwrite"]
 
 
-class IngestReport(Record, frozen=True):
-    """What became of a batch.
+class Request(NamedTuple):
+    """What is to be taken in, and how.
 
     Args:
-        dataset: where it went.
-        version: the table's version that holds it.
-        rows: rows taken in.
-        rejected: rows set aside in ``DATASET__rejected``, with their reasons.
-        findings: one for each check of the contract.
-        seconds: time it took.
-        unchanged: the same batch was in place already and nothing was written.
+        source: what ``open_source`` takes; None for the dataset's own source.
+        mode: how; None for the dataset's own mode.
+        batch: the batch's name, under which it is known again; that of its content unless given.
+        progress: hears how many rows were read so far, and the share of the bytes, 0 to 1.
     """
 
-    dataset: str
-    version: int
-    rows: int
-    rejected: int
-    findings: tuple[Finding, ...]
-    seconds: float
-    unchanged: bool = False
+    source: object | None = None
+    mode: Mode | None = None
+    batch: str = ""
+    progress: Progress | None = None
 
 
-class Batch(Record, frozen=True):
-    """Rows to take in, known by their content, the contract and the mode."""
+class Batch(NamedTuple):
+    """Parts of a source that go in together, known again by their content or name."""
 
     key: str
-    mode: Mode
-    origin: str
+    parts: tuple[Part, ...]
+
+    @property
+    def origin(self) -> str:
+        """Where its rows are from."""
+        first = self.parts[0].origin
+        more = len(self.parts) - 1
+        return f"{first} and {more} more" if more else first
 
 
-def ingest(
-    lake: Lake, dataset: Dataset, source: Path | pa.Table | None, *, mode: Mode, root: Path
-) -> IngestReport:
-    """Take a batch into a dataset once, however often it is tried.
+def ingest(lake: Lake, dataset: Dataset, request: Request) -> IngestReport:
+    """Take rows into a dataset, each batch once, however often it is tried.
 
     Args:
         lake: where to.
         dataset: the contract.
-        source: a file or glob, a table, or None for the dataset's own source.
-        mode: ``overwrite`` replaces the dataset's rows, ``append`` adds to them.
-        root: the project's folder.
+        request: from where, and how.
 
     Raises:
-        Contract: the batch is empty, does not fit the contract, or has no valid row.
-        Invalid: a time without a zone, or a source of another kind.
+        Contract: a batch is empty, does not fit the contract, or has no valid row.
+        Invalid: a time without a zone, a source of another kind, or a mode that the dataset has
+            not what it takes for.
         NotFound: the source is not there.
+        Conflict: another process ingests into the dataset for longer than a minute.
     """
     started = time.perf_counter()
-    given = _given(dataset, source, root)
-    batch = _batch(dataset, given, mode)
-    with locked(lake.db.path.parent / ".locks" / f"ingest-{dataset.name}"):
-        known = _known(lake, dataset, batch)
-        if known is not None:
-            return known.replace(seconds=time.perf_counter() - started, unchanged=True)
-        report = _take_in(lake, dataset, batch, _read(dataset, given))
-        report = report.replace(seconds=time.perf_counter() - started)
-        _record(lake, batch, report)
-    return report
+    busy = f"Another process takes rows into dataset {dataset.name!r}."
+    with lake.db.locked(f"ingest-{dataset.name}", busy=busy):
+        reports = _Ingestion(lake, dataset, request).run()
+    return joined(reports).replace(seconds=time.perf_counter() - started)
 
 
-def _given(dataset: Dataset, source: Path | pa.Table | None, root: Path) -> list[Path] | pa.Table:
-    """Return the files to read, or the table in the contract's types."""
-    if isinstance(source, pa.Table):
-        return conform(dataset, source, origin=TABLE_ORIGIN)
-    return find_files(dataset, source, root)
+class _Ingestion:
+    """One run: the batches of a source, one after the other, under the dataset's lock."""
 
+    def __init__(self, lake: Lake, dataset: Dataset, request: Request) -> None:
+        """Open the source; what an earlier run took in is not read again."""
+        self._lake = lake
+        self._dataset = dataset
+        self._request = request
+        self._mode = request.mode or dataset.mode
+        self._incremental = self._mode == "incremental"
+        self._merges = self._mode == "merge" or (self._incremental and bool(dataset.key))
+        if self._merges and not dataset.key:
+            message = f"Dataset {dataset.name!r} has no key by which rows are merged."
+            raise Invalid(message, hint="Give it a key, or append.", dataset=dataset.name)
+        since = _since(lake, dataset, request) if self._incremental else None
+        self._source: Source = open_source(dataset, request.source, root=lake.root, since=since)
+        self._lookup = cache(partial(_stored, lake))
+        self._existing: Existing | None = None
+        self._rows = 0
+        self._done = self._size = 0
 
-def _read(dataset: Dataset, given: list[Path] | pa.Table) -> pa.Table:
-    """Return the rows in the contract's types."""
-    if isinstance(given, pa.Table):
-        return given
-    return pa.concat_tables([read_file(dataset, path) for path in given])
+    def run(self) -> list[IngestReport]:
+        """Take each batch in that is not there yet."""
+        found = self._batches()
+        self._size = sum(part.size or 0 for batch in found for part in batch.parts)
+        return [self._known(batch) or self._take(batch) for batch in found]
 
+    def _batches(self) -> list[Batch]:
+        """Name the batches: each file is one where they add up, else all are one.
 
-def _batch(dataset: Dataset, given: list[Path] | pa.Table, mode: Mode) -> Batch:
-    """Name a batch by all that decides what it leaves in the lake."""
-    columns = tuple(column.replace(doc="") for column in dataset.columns)
-    rules = (columns, dataset.key, dataset.event_time)
-    if isinstance(given, pa.Table):
-        content, origin = [_table_hash(given)], TABLE_ORIGIN
-    else:
-        content, origin = [file_hash(path) for path in given], ", ".join(map(str, given))
-    key = fingerprint({"content": content, "contract": rules, "mode": mode})
-    return Batch(key, mode, origin)
+        What a dataset holds after it was replaced depends on its contract too.
+        """
+        parts = tuple(self._source.parts())
+        apart = self._mode in {"append", "merge"} and not self._request.batch
+        groups = [(part,) for part in parts] if apart else [parts]
+        rules = _rules(self._dataset) if self._mode == "overwrite" else ()
+        return [
+            Batch(
+                fingerprint(
+                    {
+                        "content": self._request.batch or [part.key for part in group],
+                        "contract": rules,
+                        "mode": self._mode,
+                    }
+                ),
+                group,
+            )
+            for group in groups
+        ]
 
+    def _known(self, batch: Batch) -> IngestReport | None:
+        """Return the report of a batch that is in place already."""
+        name, store = self._dataset.name, self._lake.store
+        version = store.version_of(name, batch.key)
+        if version is None or (self._mode == "overwrite" and version != store.version(name)):
+            return None
+        report = batches.get(self._lake.db, name, batch.key, version=version)
+        if report is None:
+            return None
+        self._done += sum(part.size or 0 for part in batch.parts)
+        return from_json(report, IngestReport).replace(unchanged=True)
 
-def _table_hash(table: pa.Table) -> str:
-    """Hash a table's content, whatever pieces it is made of."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table.combine_chunks())
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    def _take(self, batch: Batch) -> IngestReport:
+        """Check a batch and write it; what an earlier try wrote is not written again."""
+        lake, name = self._lake, self._dataset.name
+        intake = Intake(
+            self._dataset,
+            batch.key,
+            existing=self._compared(batch),
+            lookup=self._lookup,
+            now=lake.clock.now(),
+        )
+        rows = self._accepted(batch, intake)
+        version = self._write(rows, batch)
+        for _ in rows:
+            # The store knew the batch and took nothing: the rest is still to be counted.
+            pass
+        current = lake.store.version(name) if version is None else version
+        report = IngestReport(
+            dataset=name,
+            version=-1 if current is None else current,
+            rows=intake.rows - intake.rejected_rows,
+            rejected=intake.rejected_rows,
+            findings=intake.findings(),
+            seconds=0.0,
+            unchanged=not intake.rows,
+        )
+        if intake.rows:
+            self._record(batch, report)
+        return report
 
+    def _write(self, rows: Iterator[pa.Table], batch: Batch) -> int | None:
+        """Write the rows as one version; None where none goes in."""
+        first = next(rows, None)
+        if first is None:
+            return None
+        name, store = self._dataset.name, self._lake.store
+        if self._merges:
+            table = pa.concat_tables([first, *rows])
+            return store.merge(name, table, key=self._dataset.key, batch=batch.key)
+        write = store.overwrite if self._mode == "overwrite" else store.append
+        return write(name, chain([first], rows), batch=batch.key)
 
-def _known(lake: Lake, dataset: Dataset, batch: Batch) -> IngestReport | None:
-    """Return the report of a batch that is in place already."""
-    version = lake.store.version_of(dataset.name, batch.key)
-    if version is None:
-        return None
-    if batch.mode == "overwrite" and version != lake.store.version(dataset.name):
-        return None
-    report = batches.get(lake.db, dataset.name, batch.key, version=version)
-    return None if report is None else from_json(report, IngestReport)
+    def _accepted(self, batch: Batch, intake: Intake) -> Iterator[pa.Table]:
+        """Give the rows that may go in; before they count, the others are set aside."""
+        yield from intake.accept(self._read(batch))
+        goes_on = self._incremental and self._lake.store.version(self._dataset.name) is not None
+        if goes_on and not intake.rows:
+            return
+        intake.close(batch.origin, may_be_bad=goes_on)
+        aside, store = f"{self._dataset.name}{REJECTED}", self._lake.store
+        schema = intake.rejected[0].schema if intake.rejected else None
+        if self._mode == "overwrite" and store.version(aside) is not None:
+            schema = schema or store.schema(aside)
+            empty = pa.schema([one for one in schema if one.name != "_seq"]).empty_table()
+            store.overwrite(aside, pa.concat_tables([empty, *intake.rejected]), batch=batch.key)
+        elif intake.rejected:
+            store.append(aside, pa.concat_tables(intake.rejected), batch=batch.key)
 
+    def _read(self, batch: Batch) -> Iterator[tuple[str, pa.Table]]:
+        """Give the rows in the contract's types, with where they are from; tell how far it is."""
+        for part in batch.parts:
+            for piece in self._source.read(part):
+                yield part.origin, piece
+                self._rows += piece.num_rows
+                self._tell()
+            self._done += part.size or 0
+            self._tell()
 
-def _take_in(lake: Lake, dataset: Dataset, batch: Batch, table: pa.Table) -> IngestReport:
-    """Check the rows and write the valid ones; the others are set aside first.
+    def _tell(self) -> None:
+        """Say how many rows were read."""
+        if self._request.progress is not None:
+            self._request.progress(self._rows, self._done / self._size if self._size else 0.0)
 
-    Both writes know the batch, so that either is skipped when it was done by an earlier try.
-    """
-    if table.num_rows == 0:
-        message = f"{batch.origin} has no rows for dataset {dataset.name!r}."
-        raise Contract(message, hint="Check how the file was made.", dataset=dataset.name)
-    existing = _stored_keys(lake, dataset, batch) if batch.mode == "append" else None
-    failures = check_rows(dataset, table, existing=existing)
-    blocked = blocked_rows(failures, table.num_rows)
-    if blocked.all():
-        raise _nothing_valid(dataset, batch, failures)
-    write = lake.store.append if batch.mode == "append" else lake.store.overwrite
-    stamped = _stamped(table, lake.clock.now())
-    rejected = stamped.filter(pa.array(blocked))
-    aside = f"{dataset.name}{REJECTED}"
-    replaces = batch.mode == "overwrite" and lake.store.version(aside) is not None
-    if rejected.num_rows or replaces:
-        told = pa.array(reasons(failures, blocked), pa.string())
-        rejected = rejected.append_column("_reasons", told)
-        keys = pa.repeat(pa.scalar(batch.key), rejected.num_rows)
-        write(aside, rejected.append_column("_batch", keys), batch=batch.key)
-    version = write(dataset.name, stamped.filter(pa.array(~blocked)), batch=batch.key)
-    return IngestReport(
-        dataset=dataset.name,
-        version=version,
-        rows=table.num_rows - rejected.num_rows,
-        rejected=rejected.num_rows,
-        findings=findings(failures),
-        seconds=0.0,
-    )
+    def _compared(self, batch: Batch) -> Existing:
+        """Return the rows that are there already, with which those of a batch are compared."""
+        dataset, store = self._dataset, self._lake.store
+        if not dataset.identity or self._mode == "overwrite":
+            return Existing(dataset)
+        made = store.version_of(dataset.name, batch.key)
+        version = store.version(dataset.name) if made is None else made - 1
+        if self._merges:
+            return Existing(dataset, self._others(batch, version))
+        if made is not None:
+            # An earlier try wrote the rows: they are not to be compared with themselves.
+            return Existing(dataset, self._stored(version))
+        if self._existing is None:
+            self._existing = Existing(dataset, self._stored(version))
+        return self._existing
 
+    def _stored(self, version: int | None) -> pa.Table | None:
+        """Read the keys and unique values of a version."""
+        if version is None or version < 0:
+            return None
+        columns, name = self._dataset.identity, self._dataset.name
+        return self._lake.store.scan(name, columns=columns, version=version)
 
-def _stored_keys(lake: Lake, dataset: Dataset, batch: Batch) -> pa.Table | None:
-    """Read the keys that were stored before this batch."""
-    made = lake.store.version_of(dataset.name, batch.key)
-    before = lake.store.version(dataset.name) if made is None else made - 1
-    if not dataset.key or before is None or before < 0:
-        return None
-    return lake.store.scan(dataset.name, columns=dataset.key, version=before)
+    def _others(self, batch: Batch, version: int | None) -> pa.Table | None:
+        """Read the keys and unique values of the rows that a batch does not replace."""
+        key = list(self._dataset.key)
+        stored = None if set(key) == set(self._dataset.identity) else self._stored(version)
+        if stored is None:
+            return None
+        pieces = [piece.select(key) for part in batch.parts for piece in self._source.read(part)]
+        return stored.join(pa.concat_tables(pieces), key, join_type="left anti") if pieces else None
 
-
-def _stamped(table: pa.Table, now: datetime) -> pa.Table:
-    """Add the time of ingestion."""
-    stamp = pa.scalar(now, pa.timestamp("us", "UTC"))
-    return table.append_column(INGESTED_AT, pa.repeat(stamp, table.num_rows))
-
-
-def _nothing_valid(dataset: Dataset, batch: Batch, failures: list[Failure]) -> Contract:
-    """Say why no row of a batch can be taken in."""
-    told = ", ".join(one.message for one in findings(failures) if not one.passed)
-    message = f"No row of {batch.origin} keeps the contract of dataset {dataset.name!r} ({told})."
-    return Contract(message, hint="Mend the data or the contract.", dataset=dataset.name)
-
-
-def _record(lake: Lake, batch: Batch, report: IngestReport) -> None:
-    """Keep the report and tell the log of events."""
-    failed = [
-        f"{one.check} {one.subject}: {one.observed}" for one in report.findings if not one.passed
-    ]
-    event = Event(
-        at=lake.clock.now(),
-        actor=ACTOR,
-        action="dataset.ingested",
-        subject=f"dataset/{report.dataset}",
-        data={
+    def _record(self, batch: Batch, report: IngestReport) -> None:
+        """Keep the report and tell the log of events."""
+        lake = self._lake
+        failed = [
+            f"{one.check} {one.subject}: {one.observed}"
+            for one in report.findings
+            if not one.passed
+        ]
+        data: dict[str, Value] = {
             "version": report.version,
             "rows": report.rows,
             "rejected": report.rejected,
-            "mode": batch.mode,
+            "mode": self._mode,
             "batch": batch.key,
             "source": batch.origin,
             "failed": failed,
-        },
-    )
-    kept = to_json(report).decode()
-    with lake.db.transaction():
-        batches.record(lake.db, report.dataset, batch.key, version=report.version, report=kept)
-        events.emit(lake.db, event)
+        }
+        subject = f"dataset/{report.dataset}"
+        event = Event(lake.clock.now(), lake.actor, "dataset.ingested", subject, data)
+        kept = to_json(report).decode()
+        with lake.db.transaction():
+            batches.record(lake.db, report.dataset, batch.key, version=report.version, report=kept)
+            events.emit(lake.db, event)
+
+
+def _rules(dataset: Dataset) -> tuple[object, ...]:
+    """Return all of a contract that decides which rows go in."""
+    columns = tuple(column.replace(doc="") for column in dataset.columns)
+    limits = (dataset.freshness, dataset.minimum_rows, dataset.maximum_rows, dataset.batch_severity)
+    return (columns, dataset.key, dataset.event_time, dataset.checks, limits)
+
+
+def _stored(lake: Lake, name: str, column: str) -> Values | None:
+    """Read a column that another refers to, None where there is no data."""
+    if lake.store.version(name) is None:
+        return None
+    return lake.store.scan(name, columns=[column])[column]
+
+
+def _since(lake: Lake, dataset: Dataset, request: Request) -> object:
+    """Return the highest watermark that was taken in, None where there is none."""
+    source = dataset.source if request.source is None else request.source
+    named = source.watermark if isinstance(source, SourceSpec) else ""
+    column = watermark_column(dataset, named).name
+    values = _stored(lake, dataset.name, column)
+    return None if values is None else pc.max(values).as_py()

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from towpath.core.errors import Invalid, NotFound, did_you_mean
-from towpath.core.instant import format_instant, to_micros
-from towpath.lake.ingest import REJECTED, IngestReport, Mode
-from towpath.lake.ingest import ingest as ingest_batch
+from towpath.catalog.usage import used
+from towpath.core.errors import Invalid, NotFound, TowpathError, did_you_mean
+from towpath.lake.ingest import REJECTED, Request
+from towpath.lake.ingest import ingest as take_in
 from towpath.lake.system import SYSTEM_DATASETS
+from towpath.lake.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
-
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    from collections.abc import Mapping
 
     from towpath.catalog.database import Database
     from towpath.core.clock import Clock
-    from towpath.lake.dataset import Dataset
+    from towpath.lake.dataset import Dataset, Mode
+    from towpath.lake.ingest import Progress
+    from towpath.lake.report import IngestReport
     from towpath.lake.tables import TableStore
+
+ACTOR = "towpath"
 
 
 class Lake:
@@ -32,6 +34,11 @@ class Lake:
         db: the catalog.
         datasets: contracts by name.
         clock: tells when rows are ingested.
+        root: the project's folder, where relative paths start.
+
+    Attributes:
+        actor: who works here, for the log of events and the counts of use; ``towpath`` until it
+            is set.
 
     Raises:
         Invalid: a project defines a dataset under the name of one of the platform's.
@@ -55,7 +62,13 @@ class Lake:
     """
 
     def __init__(
-        self, store: TableStore, db: Database, datasets: Mapping[str, Dataset], *, clock: Clock
+        self,
+        store: TableStore,
+        db: Database,
+        datasets: Mapping[str, Dataset],
+        *,
+        clock: Clock,
+        root: Path = Path(),
     ) -> None:
         """Put the parts together; nothing is read yet."""
         for name in SYSTEM_DATASETS.keys() & datasets.keys():
@@ -65,6 +78,8 @@ class Lake:
         self.store = store
         self.db = db
         self.clock = clock
+        self.root = root
+        self.actor = ACTOR
         self.datasets: dict[str, Dataset] = {**datasets, **SYSTEM_DATASETS}
 
     def __getitem__(self, name: str) -> Table:
@@ -75,30 +90,47 @@ class Lake:
         """
         base = name.removesuffix(REJECTED)
         dataset = self._dataset(base)
-        return Table(dataset if base == name else _of_rejected(dataset), self.store)
+        if base != name:
+            dataset = dataset.without_checks(name)
+        return Table(dataset, self.store, self.db, noted=self._note)
 
     def ingest(
         self,
         name: str,
-        source: Path | pa.Table | None = None,
+        source: object | None = None,
         *,
-        mode: Mode = "overwrite",
-        root: Path = Path(),
+        mode: Mode | None = None,
+        batch: str = "",
+        progress: Progress | None = None,
     ) -> IngestReport:
-        """Take rows into a dataset, once however often it is tried.
+        """Take rows into a dataset, each batch once however often it is tried.
 
         Args:
             name: the dataset.
-            source: a file or glob, a table, or None for the dataset's own source.
-            mode: ``overwrite`` replaces the dataset's rows, ``append`` adds to them.
-            root: the project's folder, where relative paths start.
+            source: a path, folder, glob or ``s3://`` URL, a ``SourceSpec``, or rows in memory: a
+                table of Arrow, a frame of Polars or pandas, a relation of DuckDB, record batches;
+                None for the dataset's own source.
+            mode: ``overwrite`` replaces the dataset's rows, ``append`` adds to them, ``merge``
+                replaces those of the same key and adds the others, ``incremental`` reads only rows
+                above the highest watermark there is and merges them, or appends them where there
+                is no key. None for the dataset's own mode. Each file that is appended or merged is
+                a batch of its own, so that a run that was stopped goes on with the next one.
+            batch: a name under which the batch is known again; its content unless given.
+            progress: hears of the rows read so far, and of the share of the bytes, 0 to 1.
 
         Raises:
             NotFound: no such dataset or source.
-            Contract: the rows do not fit the contract.
-            Invalid: a time without a zone, or a source of another kind.
+            Contract: the rows do not fit the contract; nothing of their batch was taken in.
+            Invalid: a time without a zone, a source of another kind, or no key to merge by.
+            Conflict: another process ingests into the dataset for longer than a minute.
         """
-        return ingest_batch(self, self._dataset(name), source, mode=mode, root=root)
+        return take_in(self, self._dataset(name), Request(source, mode, batch, progress))
+
+    def _note(self, name: str, action: str) -> None:
+        """Count a use of a dataset; what is read does not depend on it."""
+        subject = f"dataset/{name.removesuffix(REJECTED)}"
+        with suppress(TowpathError):
+            used(self.db, subject, actor=self.actor, action=action, at=self.clock.now())
 
     def _dataset(self, name: str) -> Dataset:
         """Return a contract by name."""
@@ -106,81 +138,3 @@ class Lake:
             message = f"There is no dataset {name!r}."
             raise NotFound(message, hint=did_you_mean(name, self.datasets), dataset=name)
         return self.datasets[name]
-
-
-class Table:
-    """The rows of one dataset.
-
-    Args:
-        dataset: the contract.
-        store: keeps the rows.
-    """
-
-    def __init__(self, dataset: Dataset, store: TableStore) -> None:
-        """Name the table; nothing is read yet."""
-        self.dataset = dataset
-        self._store = store
-
-    def scan(
-        self,
-        columns: Sequence[str] | None = None,
-        where: pc.Expression | None = None,
-        *,
-        as_of: datetime | None = None,
-        version: int | None = None,
-    ) -> pa.Table:
-        """Read rows in order of arrival, with ``_ingested_at`` and ``_seq``.
-
-        Args:
-            columns: only these.
-            where: only rows that satisfy it, such as ``pc.field("fare") > 10``.
-            as_of: the table as it stood then: the last version committed by that time.
-            version: that version; at most one of the two.
-
-        Raises:
-            NotFound: no such column or version, or no data yet.
-            Contract: a file is damaged or missing; it is named.
-            Invalid: a naive time, or both a time and a version.
-        """
-        for column in columns or ():
-            if not column.startswith("_"):
-                self.dataset.column(column)
-        if as_of is not None:
-            if version is not None:
-                message = "Both as_of and version are given."
-                raise Invalid(message, hint="Give one of the two.")
-            version = self._version_at(as_of)
-        return self._store.scan(self.dataset.name, columns=columns, where=where, version=version)
-
-    def rows(self) -> int:
-        """Count the rows of the latest version; 0 where there is none."""
-        versions = self._store.versions(self.dataset.name)
-        return versions[-1].rows if versions else 0
-
-    def version(self) -> int | None:
-        """Return the latest version, or None where there is no data yet."""
-        return self._store.version(self.dataset.name)
-
-    def exists(self) -> bool:
-        """Tell whether there is data."""
-        return self.version() is not None
-
-    def _version_at(self, instant: datetime) -> int:
-        """Return the last version committed by a time."""
-        to_micros(instant)
-        before = [one for one in self._store.versions(self.dataset.name) if one.at <= instant]
-        if not before:
-            message = f"Dataset {self.dataset.name!r} had no data at {format_instant(instant)}."
-            raise NotFound(message, hint="Ask for a later time.", dataset=self.dataset.name)
-        return before[-1].version
-
-
-def _of_rejected(dataset: Dataset) -> Dataset:
-    """Return the contract of rejected rows: the same columns without any check."""
-    columns = tuple(
-        column.replace(nullable=True, minimum=None, maximum=None, allowed=())
-        for column in dataset.columns
-    )
-    return dataset.replace(
-        name=f"{dataset.name}{REJECTED}", columns=columns, key=(), event_time="", source=""
-    )

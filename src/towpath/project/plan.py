@@ -9,6 +9,8 @@ from towpath.catalog.events import emit
 from towpath.core.errors import Conflict
 from towpath.core.event import Event
 from towpath.core.record import Record, fingerprint, to_json
+from towpath.project.assets import catalogue
+from towpath.project.breaking import Breaking, allowed, breaking_changes, refusal
 from towpath.project.check import check_project, dependents
 from towpath.project.load import FOLDERS, Project, name_of
 
@@ -50,10 +52,14 @@ class Plan(Record, frozen=True):
     Args:
         id: changes when the project or the registered state changes.
         changes: the differences, in the order of application.
+        breaking: those changes of contracts that break features, models or endpoints.
+        allow_breaking: whether somebody decided to apply them all the same.
     """
 
     id: str
     changes: tuple[Change, ...]
+    breaking: tuple[Breaking, ...] = ()
+    allow_breaking: bool = False
 
 
 def plan_project(project: Project, db: Database) -> Plan:
@@ -77,7 +83,8 @@ def plan_project(project: Project, db: Database) -> Plan:
         [('add', 'trips')]
     """
     check_project(project)
-    registered = {(one.kind, one.name): one.version for one in active(db)}
+    known = active(db)
+    registered = {(one.kind, one.name): one.version for one in known}
     wanted = {
         (kind, name_of(record)): fingerprint(record) for kind, record in project.definitions()
     }
@@ -92,14 +99,19 @@ def plan_project(project: Project, db: Database) -> Plan:
         if key not in wanted
     ]
     state = sorted([*key, version] for key, version in registered.items())
-    return Plan(fingerprint([state, changes]), tuple(changes))
+    changed = [
+        one for one in known if wanted.get((one.kind, one.name), "") not in {"", one.version}
+    ]
+    breaking = breaking_changes(project, db, changed)
+    return Plan(fingerprint([state, changes]), tuple(changes), breaking)
 
 
 def apply_plan(project: Project, db: Database, plan: Plan, *, actor: str, clock: Clock) -> None:
-    """Register every change of the plan, all or none.
+    """Register every change of the plan, all or none; all that is registered can be found.
 
     Raises:
-        Conflict: the project or the registered state moved since the plan was made.
+        Conflict: the project or the registered state moved since the plan was made, or it breaks
+            what reads a dataset and nobody allowed that.
     """
     with db.transaction():
         _register(project, db, plan, actor=actor, at=clock.now())
@@ -107,14 +119,19 @@ def apply_plan(project: Project, db: Database, plan: Plan, *, actor: str, clock:
 
 def _register(project: Project, db: Database, plan: Plan, *, actor: str, at: datetime) -> None:
     """Register a plan's changes unless something moved since it was made."""
-    if plan_project(project, db).id != plan.id:
+    fresh = plan_project(project, db)
+    if fresh.id != plan.id:
         message = f"The plan {plan.id} is out of date: the project or the catalog moved."
         raise Conflict(message, hint="Look at the new plan: towpath plan")
+    if fresh.breaking and not plan.allow_breaking:
+        raise refusal(fresh.breaking)
     data = {
         action: [f"{one.kind}/{one.name}" for one in plan.changes if one.action == action]
         for action in ("add", "change", "remove")
     }
     emit(db, Event(at, actor, "project.applied", "project", {"plan": plan.id, **data}))
+    for one in fresh.breaking:
+        emit(db, allowed(one, actor=actor, at=at))
     bodies = {(kind, name_of(record)): record for kind, record in project.definitions()}
     register(
         db,
@@ -132,6 +149,7 @@ def _register(project: Project, db: Database, plan: Plan, *, actor: str, at: dat
         ],
         removed=[(one.kind, one.name) for one in plan.changes if one.action == "remove"],
     )
+    catalogue(project, db)
 
 
 def require_applied(project: Project, db: Database, folders: Sequence[str] = FOLDERS) -> None:

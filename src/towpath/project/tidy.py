@@ -10,11 +10,13 @@ from zoneinfo import available_timezones
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
 from towpath.core.errors import Contract, Invalid, NotFound, did_you_mean
 from towpath.core.instant import parse_instant
 from towpath.core.record import Record
+from towpath.lake.source_spec import SourceSpec
+from towpath.lake.untyped import read_untyped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,14 +149,7 @@ def _read(source: Path) -> pa.Table:
     """Read the source with the types that its values suggest."""
     if not source.is_file():
         raise NotFound(f"There is no file {source}.", hint="Check the path.")
-    if source.suffix == ".parquet":
-        return parquet.read_table(source)
-    try:
-        options = csv.ConvertOptions(strings_can_be_null=True)
-        quoted = csv.ParseOptions(newlines_in_values=True)
-        table = csv.read_csv(source, convert_options=options, parse_options=quoted)
-    except pa.ArrowInvalid as error:
-        raise Contract(f"{source.name} is no readable CSV: {error}.", hint="Mend it.") from error
+    table = read_untyped(SourceSpec(path=source.name), source.parent)
     if not table.num_rows:
         raise Contract(f"{source.name} holds no rows.", hint="Give a file with a header and rows.")
     return table

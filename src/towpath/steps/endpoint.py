@@ -24,6 +24,7 @@ from towpath.serving.pointer import Deployment, deployment_of, read_pointer, wri
 from towpath.serving.run import log_folder
 from towpath.serving.score import score
 from towpath.serving.served import Served, from_lookup
+from towpath.steps.usage import note_served
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,7 +162,7 @@ def _keep(workspace: Workspace, table: pa.Table) -> int:
         known = stored.scan(["id"], pc.field("origin") == REPLAY)["id"]
         table = table.filter(pc.invert(pc.is_in(table["id"], value_set=known.combine_chunks())))
     if table.num_rows:
-        workspace.lake.ingest(PREDICTIONS.name, table, mode="append", root=workspace.root)
+        workspace.lake.ingest(PREDICTIONS.name, table, mode="append")
     return table.num_rows
 
 
@@ -181,4 +182,5 @@ def _served(workspace: Workspace, endpoint: Endpoint) -> Served:
     """Put one endpoint together."""
     project, feature_set = workspace.project, feature_set_of(workspace, endpoint)
     lookup = Lookup(workspace.online, feature_set, project.views, project.datasets)
+    note_served(workspace, read_pointer(workspace.state, endpoint.name), feature_set)
     return from_lookup(endpoint, lookup, project.datasets[feature_set.spine])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from towpath.core.errors import Invalid, did_you_mean
 from towpath.core.plugins import load_plugin
+from towpath.steps.lineage import Recording, recorded, with_lineage
 from towpath.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ PRELOAD = (
 
 
 def step_function(uses: str) -> StepFunction:
-    """Find the function behind a step's ``uses``.
+    """Find the function behind a step's ``uses``; what it reads and writes is recorded.
 
     Raises:
         Invalid: no step of that name.
@@ -57,6 +58,11 @@ def step_function(uses: str) -> StepFunction:
         >>> step_function("data.ingest").__name__
         'ingest'
     """
+    return recorded(uses, _function(uses))
+
+
+def _function(uses: str) -> StepFunction:
+    """Find the function that does the work of a step."""
     if uses not in STEPS:
         raise Invalid(f"No step is called {uses!r}.", hint=did_you_mean(uses, STEPS))
     module, _, name = STEPS[uses].partition(":")
@@ -71,7 +77,7 @@ def check_steps(pipeline: Pipeline, where: str = "") -> None:
     """
     for step in pipeline.steps:
         try:
-            _check_parameters(step_function(step.uses), step.uses, step.with_)
+            _check_parameters(_function(step.uses), step.uses, step.with_)
         except Invalid as error:
             message = f"Step {step.id!r} of pipeline {pipeline.name!r}: {error.message}"
             raise Invalid(message, where=where, hint=error.hint) from error
@@ -87,17 +93,18 @@ def open_runner(workspace: Workspace) -> Runner:
         preload=PRELOAD,
         actor=workspace.actor,
     )
-    return cast("Runner", opened)
+    return Recording(workspace, cast("Runner", opened))
 
 
 def execute_in(root: Path) -> Execute:
     """Return what runs a step in the project at ``root``, opening its own stores."""
 
     def execute(uses: str, params: Mapping[str, object], report: Report) -> Result:
-        function = step_function(uses)
+        function = _function(uses)
         _check_parameters(function, uses, params)
         with Workspace(root) as workspace:
-            return function(workspace, report, **params)
+            result = function(workspace, report, **params)
+            return with_lineage(workspace, uses, params, result=result)
 
     return execute
 

@@ -79,7 +79,7 @@ class ModelStoreSuite:
             log_version(store, tmp_path / str(at))
             store.set_alias("late", "champion", at + 1)
         assert store.aliases("late") == {"champion": 2}
-        assert store.get("late", "champion").version == 2  # noqa: PLR2004 - the second
+        assert store.get("late", "champion").version == 2
         assert store.aliases("none") == {}
 
     def test_what_is_unknown_is_not_found(self, store: ModelStore, tmp_path: Path) -> None:

@@ -10,10 +10,16 @@ import pytest
 
 from towpath.core.errors import Contract, Invalid, NotFound
 from towpath.lake.dataset import Column, Dataset
-from towpath.lake.source import find_files, read_file
+from towpath.lake.sources import open_source
 
 GOOD = "1,2.5,day,2013-01-01T00:00:00Z"
 WriteCsv = Callable[..., Path]
+
+
+def read_file(dataset: Dataset, path: Path) -> pa.Table:
+    source = open_source(dataset, path, root=Path())
+    pieces = [piece for part in source.parts() for piece in source.read(part)]
+    return pa.concat_tables(pieces)
 
 
 def test_a_csv_is_read_in_the_types_of_the_contract(trips: Dataset, write_csv: WriteCsv) -> None:
@@ -119,20 +125,23 @@ def test_a_broken_file_is_named(trips: Dataset, tmp_path: Path, name: str) -> No
 
 
 def test_another_kind_of_file_is_refused(trips: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="neither CSV nor Parquet"):
-        read_file(trips, tmp_path / "trips.xlsx")
+    path = tmp_path / "trips.xlsx"
+    path.write_bytes(b"PK")
+    with pytest.raises(Invalid, match="neither CSV, JSON Lines nor Parquet"):
+        read_file(trips, path)
 
 
 def test_a_glob_finds_files_by_name(trips: Dataset, write_csv: WriteCsv, tmp_path: Path) -> None:
     second, first = write_csv(name="t2.csv"), write_csv(name="t1.csv")
-    assert find_files(trips, Path("t*.csv"), tmp_path) == [first, second]
+    source = open_source(trips, "t*.csv", root=tmp_path)
+    assert [part.origin for part in source.parts()] == [str(first), str(second)]
 
 
 def test_a_missing_source_is_named(trips: Dataset, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"trips\.csv"):
-        find_files(trips, None, tmp_path)
+        open_source(trips, root=tmp_path)
 
 
 def test_a_dataset_without_a_source_needs_one_given(trips: Dataset, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="names no source"):
-        find_files(trips.replace(source=""), None, tmp_path)
+        open_source(trips.replace(source=""), root=tmp_path)

@@ -1,0 +1,1 @@
+"""Rows of the lake as frames of other libraries, one file for each library."""

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.catalog.conftest import postgres_url
+
+__all__ = ["postgres_url"]
