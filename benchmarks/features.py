@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import statistics
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet
 from benchmarks.claim import Claim, compare
 from benchmarks.environment import BUILD, peer_python, prepared_project, run_json
+from benchmarks.windows import write_windows
 
 from towpath.core.record import to_json
 from towpath.features.feature_set import spine_keys
@@ -25,7 +27,79 @@ WHOLE = 1 / 4
 WITHIN = 0.75
 
 
+# Times as fast as DuckDB's RANGE and the better form of Polars, by the kind of keys.
+KEYS = {
+    "few": "10,000 keys",
+    "many": "1,000,000 keys",
+    "zipf": "100,000 keys, Zipf(1.1)",
+    "one": "one key",
+}
+TARGETS = {"few": (7.0, 5.0), "many": (7.0, 5.0), "zipf": (3.0, 3.0)}
+FORMS = ("grouped", "over")
+EVENTS = 10_000_000
+MOST_EVENTS = 50_000_000
+GIGABYTES = 4.0
+# At most two and a half times as long as DuckDB takes for no more than the sort.
+FLOOR = 1 / 2.5
+
+
 def measure() -> list[Claim]:
+    return [*measure_latest(), *measure_windows(), *measure_memory()]
+
+
+def measure_windows() -> list[Claim]:
+    """Compare three windows of five aggregates of 1 M labels over 10 M events."""
+    polars, claims = peer_python("polars", POLARS), []
+    for kind, (target, polars_target) in TARGETS.items():
+        files = write_windows(kind, EVENTS)
+        ours, floor, ranges = [], [], []
+        forms: dict[str, list[float]] = {form: [] for form in FORMS}
+        for _ in range(RUNS):
+            mine = run_json("python", "ours_windows.py", "table", *files)
+            theirs = run_json("python", "peers/duckdb_windows.py", "range", *files)
+            check_totals(mine, theirs)
+            ours.append(mine["seconds"])
+            ranges.append(theirs["seconds"])
+            sort = run_json("python", "peers/duckdb_windows.py", "sort", *files)
+            floor.append(sort["seconds"])
+            for form, figures in forms.items():
+                theirs = run_json(polars, "peers/polars_windows.py", form, *files)
+                check_totals(mine, theirs)
+                figures.append(theirs["seconds"])
+        best = min(forms, key=lambda form: statistics.median(forms[form]))
+        claim = f"3 windows x 5 aggregates, 1 M labels x 10 M events, {KEYS[kind]}"
+        for name, figures, wanted in (
+            ("DuckDB RANGE", ranges, target),
+            (f"Polars rolling, {best}", forms[best], polars_target),
+            ("DuckDB sorting the events to Arrow", floor, FLOOR),
+        ):
+            claims.append(compare(claim, ours, (name, figures), unit="s", target=wanted))
+    return claims
+
+
+def measure_memory() -> list[Claim]:
+    """Hold the memory for 50 M events, spread or all of one key, against a limit."""
+    claims = []
+    for kind, keys in KEYS.items():
+        files = write_windows(kind, MOST_EVENTS)
+        found = [
+            run_json("python", "ours_windows.py", "pieces", *files)["gigabytes"]
+            for _ in range(RUNS)
+        ]
+        claim = f"3 windows x 5 aggregates, 1 M labels x 50 M events, {keys}: memory"
+        limit = ("the limit", [GIGABYTES])
+        claims.append(compare(claim, found, limit, unit="GB", target=1.0))
+    return claims
+
+
+def check_totals(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Make sure that both computed the same."""
+    for name, total in theirs["totals"].items():
+        assert math.isclose(ours["totals"][name], total, rel_tol=TOLERANCE), (name, ours, theirs)
+
+
+def measure_latest() -> list[Claim]:
+    """Compare latest values with a join of Polars."""
     python = peer_python("polars", POLARS)
     folder = prepared_project()
     files = write_inputs(folder)

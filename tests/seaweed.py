@@ -80,6 +80,9 @@ def s3_server(folder: Path) -> Iterator[str]:
         f"-filer.localSocket={folder / 'filer.sock'}",
         "-s3",
         "-s3.autoCreateBucket=false",
+        # Their ports are the same for every server of this machine.
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         f"-s3.config={users}",
         *options,
     ]

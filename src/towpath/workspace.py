@@ -14,6 +14,7 @@ from towpath.core.plugins import load_plugin, scheme
 from towpath.core.settings import find_root, local_path, read_settings
 from towpath.lake.lake import Lake
 from towpath.project.load import Project
+from towpath.spark.settings import SparkSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,12 @@ class Workspace:
     @cached_property
     def engine(self) -> Engine:
         """Computes features at given times."""
-        return cast("Engine", load_plugin("engines", "embedded")())
+        url = self.settings.engine
+        engine = load_plugin("engines", scheme(url))
+        if scheme(url) == url:
+            return cast("Engine", engine())
+        settings = SparkSettings(memory=self.settings.spark_memory)
+        return cast("Engine", engine(url, settings, environ=os.environ))
 
     @cached_property
     def online(self) -> OnlineStore:

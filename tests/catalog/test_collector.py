@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
+from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, NoReturn
 
@@ -32,6 +33,7 @@ class Marquez(HTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.status = 201
         self.heard: list[tuple[str, str]] = []
+        self.logins: list[str | None] = []
         self.url = f"http://127.0.0.1:{self.server_port}/api/v1/lineage"
 
 
@@ -40,6 +42,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.logins.append(self.headers["Authorization"])
         if self.server.status < 300:
             self.server.heard.append((self.path, msgspec.json.decode(body)["job"]["name"]))
         self.send_response(self.server.status)
@@ -105,7 +108,18 @@ def test_a_collector_gets_each_event(db: Database, tmp_path: Path, marquez: Marq
     assert marquez.heard == [("/api/v1/lineage", "a")]
 
 
-@pytest.mark.parametrize("status", [500, 503, 429])
+def test_user_and_password_of_the_url_are_sent(
+    db: Database, tmp_path: Path, marquez: Marquez
+) -> None:
+    url = marquez.url.replace("http://", "http://ada:hunter2%40@")
+    outbox(url, db, tmp_path).send(started("a"))
+    assert marquez.logins == ["Basic " + b64encode(b"ada:hunter2@").decode()]
+    marquez.status = 401
+    outbox(url, db, tmp_path).send(started("b"))
+    assert "hunter2" not in str(warnings(db))
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 401, 403, 404])
 def test_what_could_not_be_delivered_is_sent_next_time(
     db: Database, tmp_path: Path, marquez: Marquez, status: int
 ) -> None:
@@ -115,6 +129,7 @@ def test_what_could_not_be_delivered_is_sent_next_time(
         box.send(started(name))
     assert (marquez.heard, len(warnings(db))) == ([], 2)
     assert names(tmp_path / "state/openlineage.spool") == ["a", "b"]
+    assert box.waiting == 2
     marquez.status = 200
     box.send(started("c"))
     assert [name for _, name in marquez.heard] == ["a", "b", "c"]
@@ -193,6 +208,15 @@ def test_a_spool_that_cannot_be_written_fails_nothing(db: Database, tmp_path: Pa
 def test_another_url_is_refused(db: Database, tmp_path: Path, address: str) -> None:
     with pytest.raises(Invalid, match="lineage"):
         outbox(address, db, tmp_path)
+
+
+@pytest.mark.parametrize("address", ["ftp://x:S3cr3t@y", "http://u:S3cr3t@h:0/x"])
+def test_a_url_that_is_refused_does_not_tell_the_password(
+    db: Database, tmp_path: Path, address: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        outbox(address, db, tmp_path)
+    assert "S3cr3t" not in str(caught.value)
 
 
 def test_a_run_event_falls_with_nothing(db: Database, tmp_path: Path) -> None:

@@ -145,6 +145,22 @@ def test_a_message_does_not_tell_the_password(tmp_path: Path) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:S3cr3t@h/db",
+        "postgresql://u:S3c r3t@[bad/db",
+        "postgresql://u:a/S3cr3t@h/db",
+        "postgresql://u:S3cr3t/a@h/db",
+        "postgresql://u:a@S3cr3t@h/db",
+    ],
+)
+def test_a_url_that_is_refused_does_not_tell_the_password(tmp_path: Path, url: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        Database.open(url, tmp_path)
+    assert "S3c" not in f"{caught.value} {caught.value.__cause__}"
+
+
 def test_a_url_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="cannot be read"):
         Database.open("postgresql://db/lake?colour=blue", tmp_path)

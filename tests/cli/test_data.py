@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sqlite3
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ from click.testing import CliRunner
 from towpath.cli.exit import exit_code
 from towpath.cli.main import towpath
 from towpath.core.errors import TowpathError
+from towpath.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from towpath.lake.profile import Profile
+    from towpath.lake.table import Table
 
     Run = Callable[..., str]
 
@@ -87,6 +92,72 @@ def test_without_data_each_command_says_so(run: Run) -> None:
     for words in (["diff"], ["profile"], ["check"], ["compact"], ["vacuum"]):
         assert "no data yet" in run(*words, "trips", code=3)
     assert "no data yet" in run("export", "trips", "trips.csv", code=3)
+
+
+def test_without_data_the_next_step_is_told(run: Run) -> None:
+    for command in ("diff", "profile", "check", "compact", "vacuum"):
+        assert "Run: towpath data ingest trips" in run(command, "trips", code=3)
+
+
+@pytest.mark.parametrize("number", ["-1", "9" * 20])
+def test_a_number_that_cannot_be_is_refused(run: Run, filled: Path, number: str) -> None:
+    for words in (
+        ["show", "trips", "--rows", number],
+        ["profile", "trips", "--version", number],
+        ["export", "trips", "trips.csv", "--version", number],
+        ["check", "trips", "--examples", number],
+        ["history", "trips", "--limit", number],
+        ["search", "trips", "--limit", number],
+    ):
+        assert "is not in the range" in run(*words, code=2)
+    assert run("diff", "trips", "0", "9" * 20, code=2)
+
+
+def test_all_that_show_prints_is_of_one_version(
+    run: Run, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process ingests while the page is put together."""
+    show = importlib.import_module("towpath.cli.data.show")
+    whole: Callable[[Workspace, Table, int], Profile | None] = show._profile
+
+    def slow(workspace: Workspace, table: Table, version: int) -> Profile | None:
+        (filled / "trips.csv").write_text(HEADER + FIRST.splitlines()[0] + "\n")
+        with Workspace(filled) as other:
+            other.lake.ingest("trips")
+        return whole(workspace, table, version)
+
+    monkeypatch.setattr(show, "_profile", slow)
+    found = json.loads(run("show", "trips", "--rows", "9", "--json"))
+    held = (found["version"], found["profile"]["version"], len(found["sample"]))
+    assert held == (1, 1, found["rows"])
+    assert found["profile"]["rows"] == found["rows"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "odcs.yaml"])
+def test_a_file_that_cannot_be_written_is_denied(run: Run, filled: Path, ending: str) -> None:
+    for name in (f"/proc/x.{ending}", f"{'x' * 300}.{ending}"):
+        assert "cannot be written" in run("export", "trips", name, code=4)
+    assert not [one for one in filled.iterdir() if one.name.startswith((".export", ".x", "x"))]
+
+
+@pytest.mark.parametrize("text", ["root:x:0:0:root\n", "just words", "- a\n- b\n"])
+def test_what_is_no_contract_is_not_imported(run: Run, project: Path, text: str) -> None:
+    (project / "other.yaml").write_text(text)
+    told = run("import", "other.yaml", code=2)
+    assert "Fields: ." not in told
+    assert "right file" in told or "line" in told
+
+
+def test_a_password_is_kept_out_of_definitions(run: Run, project: Path) -> None:
+    path = project / "datasets" / "trips.yaml"
+    url = "source: {url: 'postgresql://u:S3cr3t@h/d', table: trips}"
+    path.write_text(TRIPS.replace("source: trips.csv", url))
+    assert url in path.read_text()
+    for words in (["show", "trips", "--json"], ["export", "trips", "x.odcs.yaml"]):
+        told = run(*words, code=2)
+        assert not (project / "x.odcs.yaml").exists()
+        assert "datasets/trips.yaml" in told
+        assert "S3cr3t" not in told
 
 
 @pytest.mark.parametrize(
@@ -241,6 +312,19 @@ def test_datasets_are_found_by_words(run: Run, filled: Path) -> None:
     assert [hit["kind"] for hit in json.loads(run("search", "fare", "--json"))["hits"]] == [
         "dataset"
     ]
+
+
+@pytest.mark.parametrize("mode", ["overwrite", "append"])
+def test_only_an_overwrite_mends_a_damaged_table(run: Run, filled: Path, mode: str) -> None:
+    (filled / "trips.csv").write_text(HEADER + FIRST.replace("1,5.5", "8,5.5", 1))
+    run("ingest", "trips", "--mode", mode, code=0 if mode == "overwrite" else 1)
+    newest = max((filled / ".towpath/lake/trips").glob("*.parquet"))
+    newest.write_bytes(newest.read_bytes()[:-1] + b"x")
+    if mode == "append":
+        assert f"{newest.name} of dataset 'trips'" in run("ingest", "--mode", mode, code=1)
+        return
+    run("ingest", "trips")
+    run("profile", "trips")
 
 
 def test_small_files_are_joined(run: Run, filled: Path) -> None:

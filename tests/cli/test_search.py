@@ -102,6 +102,12 @@ def test_unused_is_narrowed_as_a_search_is(find: Find) -> None:
     assert text == "Nothing that was found is unused for 30d.\n"
 
 
+def test_a_long_question_is_cut(find: Find) -> None:
+    text = " ".join(find("zz" * 5000).split())
+    assert text.startswith("Nothing found for 'zzz")
+    assert len(text) < 200
+
+
 def test_a_span_that_is_none_is_refused(find: Find) -> None:
     with pytest.raises(Invalid, match="not a span"):
         find("--unused", "lately")

@@ -10,11 +10,14 @@ from deltalake.exceptions import CommitFailedError
 from tests.seaweed import BUCKET, environment, file_system
 
 from towpath.catalog.database import Database
+from towpath.core.clock import SystemClock
 from towpath.core.errors import Denied, Invalid, Unavailable
 from towpath.lake.tables.delta import DeltaTableStore
+from towpath.lake.tables.disk import Disk
 from towpath.lake.tables.s3 import S3DeltaTableStore
+from towpath.lake.tables.versioned import VersionedTables
+from towpath.testing.damaged_files import DamagedFilesSuite
 from towpath.testing.table_store import (
-    DamagedFilesSuite,
     TableStoreSuite,
     rows_of,
     stored,
@@ -151,8 +154,36 @@ def test_a_server_that_does_not_answer_is_unavailable(
     for name, value in environment("http://127.0.0.1:9").items():
         monkeypatch.setenv(name, value)
     store = S3DeltaTableStore("s3://lake/x", tmp_path, db)
-    with pytest.raises(Unavailable, match="does not answer"):
-        store.append("things", things(1), batch="a")
+    for ask in (
+        lambda: store.append("things", things(1), batch="a"),
+        lambda: store.scan("things"),
+        lambda: store.files("things"),
+        lambda: store.schema("things"),
+        lambda: store.version("things"),
+        lambda: store.versions("things"),
+        lambda: store.version_of("things", "a"),
+        lambda: store.compact("things"),
+    ):
+        with pytest.raises(Unavailable, match="does not answer"):
+            ask()
+
+
+def test_a_network_that_fails_is_no_damage(tmp_path: Path, db: Database) -> None:
+    """Neither where a file is hashed first, nor where it is only read."""
+    disk = Disk(tmp_path / "lake")
+
+    def opened() -> VersionedTables:
+        return VersionedTables(disk, db, clock=SystemClock(), lease_seconds=10)
+
+    store = opened()
+    store.append("things", things(1), batch="a")
+    assert stored(store) == rows_of(1)
+    disk.filesystem = pafs.SubTreeFileSystem("lake", file_system("http://127.0.0.1:9"))
+    for one in (opened(), store):
+        with pytest.raises(Unavailable):
+            one.scan("things")
+    with pytest.raises(Unavailable):
+        opened().version_of("things", "a")
 
 
 def test_a_url_names_a_bucket(tmp_path: Path, db: Database) -> None:

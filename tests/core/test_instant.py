@@ -35,6 +35,23 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         parse_span(text)
 
 
+@pytest.mark.parametrize("text", ["9999999999d", "999999999d", "9" * 5000 + "d", "365000d1d"])
+def test_a_span_longer_than_time_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="too long") as caught:
+        parse_span(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_leading_zeros_do_not_count() -> None:
+    assert parse_span("0" * 50 + "3h") == timedelta(hours=3)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_time_outside_the_years_is_refused(text: str) -> None:
+    with pytest.raises(Invalid, match="years"):
+        parse_instant(text)
+
+
 def test_naive_times_are_refused_everywhere() -> None:
     naive = datetime(2013, 10, 1, 8)  # noqa: DTZ001 - the naive time is what is tested
     for use in (to_micros, format_instant):

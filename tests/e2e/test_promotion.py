@@ -42,7 +42,7 @@ def changed(path: Path, before: str, after: str) -> None:
     with Workspace(path.parents[1]) as workspace:
         plan = plan_project(workspace.project, workspace.catalog)
         assert plan.changes
-        apply(workspace, plan)
+        apply(workspace, plan, allow_models=["returned"])
 
 
 def test_a_candidate_judged_against_another_champion_is_not_promoted(

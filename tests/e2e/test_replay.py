@@ -52,7 +52,7 @@ def test_predictions_before_a_change_of_the_features_are_not_held_against_it(
     towpath(shop, "predict", "returned", "1042")
     path = shop / "features" / "orders.py"
     path.write_text(path.read_text().replace('        "amount",\n', ""))
-    towpath(shop, "apply")
+    towpath(shop, "apply", "--allow-model", "returned")
     towpath(shop, "run", "train")
     towpath(shop, "predict", "returned", "1043")
     found = json.loads(towpath(shop, "feature", "verify", "returned", "--json").stdout)

@@ -57,6 +57,13 @@ def test_a_view_can_be_used_twice_under_two_names(world: World) -> None:
         ({"columns": ("seats", "seats")}, "has the feature 'seats' twice"),
         ({"defaults": {"seat": 1}}, "unknown feature 'seat'. Did you mean"),
         ({"defaults": {"seats": "many"}}, "'seats' is 'many', not int64"),
+        (
+            {
+                "views": ("carrier", "listed"),
+                "derived": (Derived("x", ("listed__delay_last_2_1d",), "int64", abs),),
+            },
+            "reads 'listed__delay_last_2_1d', a list<float64>",
+        ),
         ({"derived": (Derived("x", ("hours",), "int64", abs),)}, "unknown input 'hours'"),
         ({"derived": (Derived("seats2", ("x",), "int64", abs),)}, "unknown input 'x'"),
         ({"columns": (), "derived": (Derived("seats", ("at",), "int64", abs),)}, "named as a col"),
@@ -65,8 +72,13 @@ def test_a_view_can_be_used_twice_under_two_names(world: World) -> None:
 def test_a_set_that_does_not_fit_is_refused(
     world: World, change: dict[str, object], message: str
 ) -> None:
+    listed = FeatureView(
+        "listed", "arrivals", ("carrier",), (Aggregate("last_k", "delay", DAY, k=2),)
+    )
     with pytest.raises(Invalid, match=message):
-        validate(world.delay.replace(**change), world.views, world.lake.datasets)
+        validate(
+            world.delay.replace(**change), {**world.views, "listed": listed}, world.lake.datasets
+        )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +89,9 @@ def test_a_set_that_does_not_fit_is_refused(
         ({"keys": ("carier",)}, "column 'carier'.*Did you mean 'carrier'"),
         ({"keys": ("delay",)}, "float64 column arrivals.delay cannot be a key"),
         ({"features": (Latest("dely"),)}, "column 'dely'.*Did you mean 'delay'"),
-        ({"features": (Aggregate("sum", "tail", DAY),)}, "the sum of arrivals.tail.*string"),
+        ({"columns": {"dely": "late"}}, "column 'dely'.*Did you mean 'delay'"),
+        ({"where": "dely > 3"}, "The condition of view 'carrier'.*dely"),
+        ({"features": (Aggregate("sum", "tail", DAY),)}, "the sum of 'tail'.*string"),
     ],
 )
 def test_a_view_that_does_not_fit_its_source_is_refused(
@@ -91,7 +105,7 @@ def test_a_view_that_does_not_fit_its_source_is_refused(
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: FeatureView("v", "d", (), (Latest("x"),)),
+        lambda: FeatureView("v", "d", ("k", "k"), (Latest("x"),)),
         lambda: FeatureView("v", "d", ("k",), ()),
         lambda: FeatureView("v", "d", ("k",), (Latest("x"), Latest("x"))),
         lambda: FeatureView("v", "d", ("k",), (Latest("x"),), ttl=timedelta()),

@@ -26,7 +26,8 @@ COLUMNS = (("fare", "float64"), ("kind", "string"), ("at", "timestamp"), ("cost"
         ("CASE WHEN fare > 1 THEN kind = 'a' ELSE true END", ("fare", "kind")),
         ("TRY_CAST(kind AS INTEGER) IS NOT NULL", ("kind",)),
         ("\"at\" > TIMESTAMPTZ '2024-01-01 00:00:00Z'", ("at",)),
-        ('"at" <= now() + INTERVAL 1 DAY', ("at",)),
+        ("age(\"at\", TIMESTAMPTZ '2024-01-01 00:00:00Z') < INTERVAL 1 DAY", ("at",)),
+        ("nullif(kind, 'x') IS NOT NULL AND fdiv(fare, 2) > 1", ("fare", "kind")),
         ("cost * 2 < 10.5", ("cost",)),
         ("length(kind) = 2 AND regexp_full_match(kind, '[a-z]+')", ("kind",)),
         ("(fare > 1) = (rows.cost > 1)", ("fare", "cost")),
@@ -93,6 +94,44 @@ def test_a_predicate_names_the_columns_that_it_reads(
 )
 def test_what_is_more_than_an_expression_over_a_row_is_refused(predicate: str, words: str) -> None:
     with pytest.raises(Invalid, match=f"no predicate: .*({words})"):
+        checked_predicate(predicate, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        'now() > "at"',
+        "now() > TIMESTAMPTZ '2024-01-01 00:00:00Z'",
+        'current_timestamp > "at"',
+        'current_date > CAST("at" AS DATE)',
+        'localtimestamp > CAST("at" AS TIMESTAMP)',
+        'today() > CAST("at" AS DATE)',
+        'ago(INTERVAL 1 DAY) < "at"',
+        'age(CAST("at" AS TIMESTAMP)) < INTERVAL 1 DAY',
+        "current_setting('home_directory') = ''",
+        "txid_current() > 0",
+        "version() = kind",
+        "current_schema() = kind",
+    ],
+)
+def test_what_another_day_answers_otherwise_is_refused(predicate: str) -> None:
+    with pytest.raises(Invalid, match="more than look at a row"):
+        checked_predicate(predicate, COLUMNS)
+
+
+def test_a_search_may_ask_for_the_time() -> None:
+    assert checked_predicate('"at" < now()', COLUMNS, lasting=False) == ("at",)
+    with pytest.raises(Invalid, match="more than look at a row"):
+        checked_predicate("random() < fare", COLUMNS, lasting=False)
+
+
+def test_a_column_may_have_the_name_of_a_function() -> None:
+    assert checked_predicate("today > 1", (("today", "int64"),)) == ("today",)
+
+
+@pytest.mark.parametrize("predicate", ["fare > 'x'", "\"at\" > 'soon'", "cost IN (1, 'two')"])
+def test_what_can_be_computed_for_no_row_is_refused(predicate: str) -> None:
+    with pytest.raises(Invalid, match=r"(?i)convert|invalid"):
         checked_predicate(predicate, COLUMNS)
 
 

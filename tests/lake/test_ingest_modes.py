@@ -96,16 +96,97 @@ def test_each_file_that_is_appended_is_a_batch_of_its_own(cars: Lake, tmp_path: 
     assert cars["cars"].version() == 2
 
 
-def test_a_run_that_was_stopped_goes_on_with_the_next_file(cars: Lake, tmp_path: Path) -> None:
+def test_a_file_that_is_refused_stops_no_other(cars: Lake, tmp_path: Path) -> None:
     for place in (1, 2, 3):
         (tmp_path / f"{place}.csv").write_text(f"id,plate,seats\n{place},{place},4\n")
     (tmp_path / "2.csv").write_text("id,plate,seats\ntwo,2,4\n")
-    with pytest.raises(Contract, match=r"2\.csv"):
+    with pytest.raises(Contract, match=r"2\.csv:2: 1 of 3 files were refused"):
         cars.ingest("cars", "*.csv", mode="append")
-    assert held(cars) == [1]
+    assert held(cars) == [1, 3]
     (tmp_path / "2.csv").write_text("id,plate,seats\n2,2,4\n")
     report = cars.ingest("cars", "*.csv", mode="append")
-    assert (report.known, held(cars)) == (1, [1, 2, 3])
+    assert (report.known, held(cars)) == (2, [1, 2, 3])
+
+
+def test_a_file_that_was_delivered_again_is_set_aside_once(cars: Lake, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("id,plate,seats\n1,A,4\n")
+    cars.ingest("cars", "*.csv", mode="append")
+    (tmp_path / "2.csv").write_text("id,plate,seats\n1,A,4\n\n")
+    (tmp_path / "3.csv").write_text("id,plate,seats\n9,C,4\n")
+    report = cars.ingest("cars", "*.csv", mode="append")
+    assert (report.rejected, held(cars)) == (1, [1, 9])
+    again = cars.ingest("cars", "*.csv", mode="append")
+    assert (again.unchanged, again.known, cars["cars__rejected"].rows()) == (True, 3, 1)
+
+
+def test_files_of_one_content_are_one_batch(cars: Lake, tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("at,value\n2024-01-01T00:00:00Z,1\n")
+    report = cars.ingest("readings", "*.csv", mode="append")
+    assert (report.rows, cars["readings"].rows()) == (1, 1)
+    told = [one.message for one in report.findings if one.check == "same_content"]
+    assert len(told) == 1
+    assert "b.csv has the content of" in told[0]
+
+
+def test_rows_that_came_by_another_mode_are_not_appended_again(cars: Lake, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("at,value\n2024-01-01T00:00:00Z,1\n")
+    cars.ingest("readings", "*.csv", mode="overwrite")
+    assert cars.ingest("readings", "*.csv", mode="append").unchanged
+    assert cars["readings"].rows() == 1
+
+
+def test_a_file_that_grew_is_reported_where_rows_have_no_key(cars: Lake, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("at,value\n2024-01-01T00:00:00Z,1\n")
+    cars.ingest("readings", "a.csv", mode="append")
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write("2024-01-02T00:00:00Z,2\n")
+    report = cars.ingest("readings", "a.csv", mode="append")
+    assert [one.check for one in report.findings if not one.passed] == ["changed_source"]
+
+
+def test_what_a_source_held_before_is_merged_once_more(cars: Lake) -> None:
+    first, second = some((1, "A", 4)), some((1, "B", 5))
+    for rows in (first, second, first):
+        assert not cars.ingest("cars", rows, mode="merge").unchanged
+    assert cars["cars"].scan(["plate"])["plate"].to_pylist() == ["A"]
+    assert cars.ingest("cars", first, mode="merge").unchanged
+
+
+def test_of_rows_to_merge_the_last_with_a_key_counts(cars: Lake) -> None:
+    report = cars.ingest("cars", some((1, "A", 4), (2, "B", 4), (1, "C", 5)), mode="merge")
+    assert (report.rows, report.rejected) == (2, 1)
+    assert cars["cars"].scan(["seats"])["seats"].to_pylist() == [4, 5]
+    aside = cars["cars__rejected"].scan(["seats", "_reasons"]).to_pylist()
+    assert aside == [{"seats": 4, "_reasons": "the key id is that of a later row"}]
+
+
+def test_rows_that_a_changed_contract_would_take_are_told_of(cars: Lake) -> None:
+    rows = some((1, "A", 4), (2, "B", 0))
+    cars.ingest("cars", rows, mode="append")
+    mended = (*CARS.columns[:2], CARS.columns[2].replace(minimum=0))
+    cars.datasets["cars"] = CARS.replace(columns=mended)
+    report = cars.ingest("cars", rows, mode="append")
+    assert report.unchanged
+    assert [one.check for one in report.findings if not one.passed] == ["earlier_contract"]
+    assert cars.ingest("cars", rows, mode="merge").rows == 2
+
+
+def test_new_rows_at_the_watermark_are_taken(cars: Lake) -> None:
+    cars.ingest("readings", readings(1, 2))
+    rows = pa.concat_tables([readings(1, 2), readings(2), readings(2, value=7.0)])
+    assert cars.ingest("readings", rows).rows == 2
+    assert cars.ingest("readings", rows).unchanged
+    assert cars["readings"].rows() == 4
+
+
+def test_rejected_rows_above_the_watermark_are_set_aside_once(cars: Lake) -> None:
+    cars.ingest("readings", readings(1))
+    bad = readings(5, value=-1.0)
+    assert cars.ingest("readings", bad).rejected == 1
+    report = cars.ingest("readings", pa.concat_tables([bad, readings(3)]))
+    assert (report.rows, report.rejected) == (1, 0)
+    assert cars["readings__rejected"].rows() == 1
 
 
 def test_a_contract_that_changed_does_not_append_a_file_again(cars: Lake, tmp_path: Path) -> None:

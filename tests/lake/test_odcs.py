@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
     keys = [one.name for one in given_ if not one.nullable and one.dtype != "list<float64>"]
     times = [one.name for one in given_ if one.dtype == "timestamp"]
     event_time = draw(st.sampled_from(["", *times]))
-    span = st.timedeltas().filter(lambda one: one.total_seconds() >= 1).map(format_span)
+    span = st.timedeltas(timedelta(seconds=1), timedelta(days=364_000)).map(format_span)
     least = draw(st.none() | st.integers(0, 9))
     first = given_[0].name
     rules = (

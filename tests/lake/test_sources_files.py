@@ -161,15 +161,15 @@ def test_a_file_that_grows_while_it_is_read_is_refused(trips: Dataset, tmp_path:
         list(pieces)
 
 
-def test_rows_above_the_watermark_are_read(trips: Dataset, tmp_path: Path) -> None:
+def test_rows_from_the_watermark_on_are_read(trips: Dataset, tmp_path: Path) -> None:
     for name in ("trips.csv", "trips.parquet"):
         (tmp_path / name).write_bytes(FORMS[name]())
     seen = parse_instant("2013-01-01T00:30:00Z")
     assert read(trips, "trips.csv", tmp_path, since=seen)["id"].to_pylist() == [2]
-    assert read(trips, "trips.csv", tmp_path, since=AT)["id"].to_pylist() == [2]
-    assert read(trips, "trips.parquet", tmp_path, since=AT).num_rows == 0
+    assert read(trips, "trips.csv", tmp_path, since=AT)["id"].to_pylist() == [1, 2]
+    assert read(trips, "trips.parquet", tmp_path, since=seen).num_rows == 0
     by_id = SourceSpec(path="trips.csv", watermark="id")
-    assert read(trips, by_id, tmp_path, since=1)["id"].to_pylist() == [2]
+    assert read(trips, by_id, tmp_path, since=2)["id"].to_pylist() == [2]
 
 
 @pytest.mark.parametrize(

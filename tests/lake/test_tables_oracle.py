@@ -67,7 +67,7 @@ def take(store: DeltaTableStore, work: str, keys: list[int], value: int) -> None
     elif work == "compact":
         store.compact("things")
     else:
-        store.vacuum("things", pinned=set(), older_than=timedelta(0))
+        store.vacuum("things", pinned=set, older_than=timedelta(0))
 
 
 def found(store: DeltaTableStore) -> list[tuple[int, int, int]]:

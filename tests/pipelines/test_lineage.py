@@ -190,7 +190,7 @@ def test_an_endpoint_that_answers_uses_model_and_features(ran: Path, tmp_path: P
 
 def test_a_step_by_itself_is_told_and_kept_too(ran: Path, tmp_path: Path) -> None:
     root = copy(ran, tmp_path)
-    command(root, "feature", "training-set", "late", collector="file:one.jsonl")
+    command(root, "feature", "training-set", "--model", "late", collector="file:one.jsonl")
     start, complete = told(root / "one.jsonl")
     check_event(start)
     check_event(complete)
@@ -207,7 +207,7 @@ def test_a_dead_collector_fails_no_run(ran: Path, tmp_path: Path) -> None:
     with Workspace(root) as workspace:
         lost = events.read(workspace.catalog, action="lineage.undelivered")
     assert len(lost) == 4
-    command(root, "feature", "training-set", "late", collector="file:later.jsonl")
+    command(root, "feature", "training-set", "--model", "late", collector="file:later.jsonl")
     assert len(told(root / "later.jsonl")) == 6
 
 

@@ -8,7 +8,7 @@ from tests.project.conftest import apply, edit
 from towpath.catalog import events
 from towpath.catalog.definitions import active, register
 from towpath.catalog.lineage import Node
-from towpath.core.errors import Conflict
+from towpath.core.errors import Conflict, Invalid
 from towpath.project.breaking import readers
 from towpath.project.load import Project
 from towpath.project.plan import plan_project
@@ -77,6 +77,22 @@ def test_a_renamed_column_breaks_what_is_registered(applied: Path, db: Database)
     move_to_tip(applied)
     (found,) = breaking(applied, db)
     assert (found.change, found.column, found.affects) == ("removed", "fare", ALL)
+
+
+def test_a_removed_dataset_that_is_read_names_all_that_breaks(applied: Path, db: Database) -> None:
+    contract(applied).unlink()
+    with pytest.raises(Invalid, match="unknown dataset 'trips'") as error:
+        breaking(applied, db)
+    assert set(ALL) <= set(str(error.value).replace(",", "").replace(".", "").split())
+    assert set(ALL) == set(error.value.data["affects"])  # type: ignore[call-overload]  # a tuple
+
+
+def test_a_removed_column_that_is_read_names_all_that_breaks(applied: Path, db: Database) -> None:
+    edit(contract(applied), f"{FARE}\n", "")
+    with pytest.raises(Invalid, match="column 'fare'") as error:
+        breaking(applied, db)
+    assert all(name in error.value.message for name in ALL)
+    assert error.value.where.startswith("features/trips.py:")
 
 
 def test_another_event_time_breaks_all_readers(applied: Path, db: Database) -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from towpath.features.engines.embedded import EmbeddedEngine
-from towpath.features.engines.exact_sum import add, new_sum, rounded
+from towpath.features.engines.kernel.exact_sum import FLOAT_UNIT, add, new_sum, rounded
 from towpath.features.view import Aggregate, AggregateFunction, FeatureView, Latest
 
 ENGINE = EmbeddedEngine(workers=2)
@@ -152,17 +152,17 @@ def test_latest_is_the_last_event_not_older_than_the_ttl(
 @example([1.7e308, 1.7e308])
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=40))
 def test_exact_sum_is_rounded_once_whatever_was_added_and_taken_away(values: list[float]) -> None:
-    total = new_sum()
+    total = new_sum(0, 2046)
     for value in values:
-        add(total, bits_of(value), 1)
-        add(total, bits_of(value / 3), 1)
-        add(total, bits_of(value / 3), -1)
+        add(total, bits_of(value), 1, (True, 0))
+        add(total, bits_of(value / 3), 1, (True, 0))
+        add(total, bits_of(value / 3), -1, (True, 0))
     exact = sum(map(Fraction, values), Fraction())
     try:
         expected = float(exact)
     except OverflowError:
         expected = math.inf if exact > 0 else -math.inf
-    assert rounded(total) == expected
+    assert rounded(total, FLOAT_UNIT) == expected
 
 
 def test_embedded_engine_equals_range_windows_in_sql() -> None:

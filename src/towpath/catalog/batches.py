@@ -19,10 +19,7 @@ def record(db: Database, dataset: str, batch: str, *, version: int, report: str)
         )
 
 
-def get(db: Database, dataset: str, batch: str, *, version: int) -> str | None:
-    """Return the report of the batch that made a version, or None."""
-    rows = db.query(
-        "SELECT report FROM batches WHERE dataset = ? AND batch = ? AND version = ?",
-        (dataset, batch, version),
-    )
-    return str(rows[0]["report"]) if rows else None
+def every(db: Database, dataset: str) -> dict[str, str]:
+    """Return the reports of all batches of a dataset, by batch."""
+    rows = db.query("SELECT batch, report FROM batches WHERE dataset = ?", (dataset,))
+    return {str(row["batch"]): str(row["report"]) for row in rows}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import os
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from towpath.catalog.events import emit
 from towpath.catalog.openlineage import to_openlineage
@@ -17,6 +18,7 @@ from towpath.core.lock import locked
 from towpath.core.plugins import scheme
 from towpath.core.record import to_json
 from towpath.core.settings import local_path
+from towpath.core.url import shown_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,9 @@ LOCK_SECONDS = 15.0
 MOST_SPOOLED = 10_000
 ACTOR = "towpath"
 OK, BAD_REQUEST, TOO_MANY, SERVER_ERROR = 200, 400, 429, 500
+# Whoever set the URL can mend what these complain of; the events are kept until then.
+MENDABLE = {401, 403, 404}
+SPOOL = "openlineage.spool"
 
 
 class Collector(Protocol):
@@ -79,7 +84,8 @@ class HttpCollector:
     """Posts each event to a collector such as Marquez.
 
     Args:
-        url: such as ``http://marquez:5000/api/v1/lineage``.
+        url: such as ``http://marquez:5000/api/v1/lineage``; a user and password in it are sent as
+            Basic authentication.
 
     Raises:
         Invalid: the URL names no host, or no port that can be.
@@ -93,18 +99,24 @@ class HttpCollector:
         except ValueError:
             named = False
         if not named:
-            message = f"The collector {url!r} has no host and port that can be reached."
+            message = f"The collector {shown_url(url)!r} has no host and port that can be reached."
             raise Invalid(message, hint="Write it as http://HOST:PORT/api/v1/lineage.")
         self._host = parts.netloc.rpartition("@")[2]
         self._secure = parts.scheme == "https"
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._headers = {"Content-Type": "application/json"}
+        login = parts.netloc.rpartition("@")[0]
+        if login:
+            user, _, password = login.partition(":")
+            token = b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+            self._headers["Authorization"] = f"Basic {token}"
 
     def send(self, line: bytes) -> None:
         """Post, and wait at most two seconds for each step of it."""
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, timeout=SECONDS)
         try:
-            connection.request("POST", self._path, line, {"Content-Type": "application/json"})
+            connection.request("POST", self._path, line, self._headers)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException) as error:
             message = f"The collector of lineage events at {self._host} does not answer ({error})."
@@ -114,6 +126,9 @@ class HttpCollector:
         if status >= SERVER_ERROR or status == TOO_MANY:
             message = f"The collector of lineage events at {self._host} answered {status}."
             raise Unavailable(message, hint="Look into its log.")
+        if status in MENDABLE:
+            message = f"The collector of lineage events at {self._host} lets nobody in: {status}."
+            raise Unavailable(message, hint="Mend user, password and path of its URL.")
         if not OK <= status < BAD_REQUEST:
             message = f"The collector of lineage events at {self._host} refused one: {status}."
             raise Invalid(message, hint="Check the path of its URL, and its version.")
@@ -145,6 +160,11 @@ class Outbox:
                 self._deliver([*self._waiting(), line], event)
         except (Conflict, OSError) as error:
             self._warn(event, f"An event could not be kept: {error}")
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait to be delivered."""
+        return len(self._waiting())
 
     def _waiting(self) -> list[bytes]:
         """Read the events that wait, the oldest first."""
@@ -213,10 +233,10 @@ def open_outbox(url: str, db: Database, *, root: Path, state: Path) -> Outbox:
         ...     (root / "lineage.jsonl").read_bytes().count(b"START")
         1
     """
-    spool = state / "openlineage.spool"
+    spool = state / SPOOL
     if scheme(url) == "file":
         return Outbox(db, FileCollector(local_path(url, root)), spool)
     if scheme(url) in {"http", "https"}:
         return Outbox(db, HttpCollector(url), spool)
-    message = f"Lineage events cannot be sent to {url!r}."
+    message = f"Lineage events cannot be sent to {shown_url(url)!r}."
     raise Invalid(message, hint="Write openlineage = 'file:PATH' or 'http://HOST/api/v1/lineage'.")

@@ -11,6 +11,7 @@ from towpath.catalog.sqlite import SqliteBackend
 from towpath.core.errors import Conflict, Invalid, MissingExtra
 from towpath.core.plugins import scheme
 from towpath.core.settings import local_path
+from towpath.core.url import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +79,7 @@ class Database:
             return cls(SqliteBackend(local_path(url, root)))
         if scheme(url) in POSTGRES_SCHEMES:
             return cls(_postgres(url))
-        message = f"The catalog cannot be kept at {url!r}."
+        message = f"The catalog cannot be kept at {shown_url(url)!r}."
         hint = "Write catalog = 'sqlite:PATH' or 'postgresql://USER@HOST/NAME' in towpath.toml."
         raise Invalid(message, hint=hint)
 

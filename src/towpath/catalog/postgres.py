@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from psycopg.rows import dict_row
 from towpath.catalog import backend
 from towpath.catalog.migrations.postgres import MIGRATIONS
 from towpath.core.errors import Conflict, Denied, Invalid, TowpathError, Unavailable
+from towpath.core.url import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from towpath.catalog.backend import Connection, Cursor, Row, TextIndex
 
 NUL = "\x00"
+PORTS = re.compile(r"[0-9,]*")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Another schema of the same database is another catalog.
 LOCK_KEY = "hashtextextended(concat('towpath/', current_schema(), '/', CAST(? AS TEXT)), 0)"
@@ -111,11 +114,15 @@ class PostgresBackend:
     def __init__(self, url: str) -> None:
         """Read the URL; connect to nothing yet."""
         try:
-            parts = conninfo_to_dict(url)
-        except psycopg.ProgrammingError as error:
-            message = f"The URL of the catalog cannot be read ({_text(error)})."
-            hint = "Write it as postgresql://USER@HOST/NAME in towpath.toml."
-            raise Invalid(message, hint=hint) from error
+            parts = _parts(url)
+        except psycopg.ProgrammingError:
+            # What the library says repeats parts of the URL, and maybe of the password.
+            message = f"The URL of the catalog, {shown_url(url)!r}, cannot be read."
+            hint = (
+                "Write it as postgresql://USER@HOST/NAME in towpath.toml; in a password, a @ is"
+                " written %40 and a / is written %2F."
+            )
+            raise Invalid(message, hint=hint) from None
         self._url = url
         self.place = f"postgresql://{parts.get('host', '')}/{parts.get('dbname', '')}"
         self.text: TextIndex = PostgresTextIndex()
@@ -239,6 +246,19 @@ class PostgresTextIndex:
     def remove(self, connection: Connection, entry: int) -> None:
         """Take an entry out, inside a transaction; one that is not there is no error."""
         connection.execute("DELETE FROM asset_text WHERE id = ?", (entry,))
+
+
+def _parts(url: str) -> dict[str, str]:
+    """Take a URL apart, as the library does; a password with odd signs falls into other parts.
+
+    Raises:
+        psycopg.ProgrammingError: it cannot be read.
+    """
+    parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    odd = "@" in parts.get("host", "") + parts.get("dbname", "")
+    if odd or not PORTS.fullmatch(parts.get("port", "")):
+        raise psycopg.ProgrammingError
+    return parts
 
 
 @lru_cache(maxsize=1024)

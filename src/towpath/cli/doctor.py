@@ -10,6 +10,7 @@ import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,9 +19,16 @@ from towpath.cli.output import console, json_option, print_json
 from towpath.core.errors import NotFound, TowpathError
 from towpath.core.finding import Finding
 from towpath.core.settings import find_root, read_settings
+from towpath.core.url import shown_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from towpath.workspace import Workspace
 
 OLDEST_PYTHON = (3, 11)
 FREE_GIGABYTES = 1.0
+UNDELIVERED = "lineage.undelivered"
 LIBRARIES = ("deltalake", "granian", "lmdb", "mlflow", "numba", "pyarrow", "sklearn", "skops")
 
 
@@ -84,7 +92,7 @@ def project_findings(start: Path) -> tuple[Finding, ...]:
     except NotFound as error:
         message = "Start one: towpath init NAME --from FILE.csv --label COLUMN"
         return (Finding("project", error.message, passed=False, severity="warn", message=message),)
-    return (*_definition_findings(root), _writable_finding(root))
+    return (*_definition_findings(root), *_place_findings(root), _writable_finding(root))
 
 
 def _definition_findings(root: Path) -> tuple[Finding, ...]:
@@ -103,6 +111,58 @@ def _definition_findings(root: Path) -> tuple[Finding, ...]:
         text = f"{error.where}: {error.message}" if error.where else error.message
         return (Finding("definitions", text, passed=False, message=error.hint),)
     return (sound,)
+
+
+def _place_findings(root: Path) -> Iterator[Finding]:
+    """Check that the lake answers, and that events of runs are taken."""
+    from towpath.workspace import Workspace
+
+    try:
+        workspace = Workspace(root)
+        _ = (workspace.project.datasets, workspace.catalog)
+    except TowpathError:
+        # It was told already.
+        return
+    with workspace:
+        for name, ask in (("lake", _lake_finding), ("openlineage", _openlineage_finding)):
+            try:
+                yield ask(workspace)
+            except TowpathError as error:
+                yield Finding(name, error.message, passed=False, message=error.hint)
+
+
+def _lake_finding(workspace: Workspace) -> Finding:
+    """Check that the lake answers.
+
+    Raises:
+        Unavailable: it does not.
+    """
+    # Any name will do: whether it is there is asked of the disk or bucket.
+    workspace.lake.store.version(workspace.settings.name)
+    return Finding("lake", shown_url(workspace.settings.lake), passed=True)
+
+
+def _openlineage_finding(workspace: Workspace) -> Finding:
+    """Tell of events that wait for their collector.
+
+    Raises:
+        Invalid: the setting is no way to send them.
+    """
+    from towpath.catalog.events import read
+
+    box = workspace.outbox
+    if box is None or not box.waiting:
+        place = shown_url(workspace.settings.openlineage)
+        return Finding("openlineage", place, passed=True)
+    why = [one.data["message"] for one in read(workspace.catalog, action=UNDELIVERED, limit=1)]
+    return Finding(
+        "openlineage",
+        f"{box.waiting:,} events of runs wait for their collector",
+        passed=False,
+        severity="warn",
+        observed=box.waiting,
+        message=str(*why) or "They are sent with the next run.",
+    )
 
 
 def _writable_finding(root: Path) -> Finding:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from towpath.cli.exit import FINDINGS
+from towpath.cli.feature_make import backfill, materialize, training_set, verify
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
-from towpath.cli.step import run_step
 
-SHOWN_MISMATCHES = 10
+if TYPE_CHECKING:
+    from towpath.features.statistics import FeatureStatistics
+    from towpath.steps.feature_summary import Summary
 
 
 @click.group()
 def feature() -> None:
-    """Features: list, get, materialize, training-set, verify."""
+    """Features: list, show, get, diff, materialize, backfill, training-set, verify."""
+
+
+for command in (materialize, backfill, training_set, verify):
+    feature.add_command(command)
 
 
 @feature.command("list")
@@ -47,34 +54,52 @@ def list_features(*, as_json: bool) -> None:
 
 @feature.command()
 @json_option
-@click.argument("feature_set")
-@click.argument("key")
-@click.option("--at", default="", help="As of this time, now unless given.")
-def get(*, as_json: bool, feature_set: str, key: str, at: str) -> None:
-    """Read the features of one KEY from the online store.
+@click.argument("name")
+def show(*, as_json: bool, name: str) -> None:
+    """Show a view or feature set: its features, what they hold, how fresh they are, its lineage.
 
     \b
     Examples:
+      towpath feature show flight
+      towpath feature show carrier --json
+    """
+    from towpath.steps.feature_summary import summarize
+
+    with open_workspace() as workspace:
+        found = summarize(workspace, name)
+    if as_json:
+        print_json(found)
+        return
+    _print_summary(found)
+
+
+@feature.command()
+@json_option
+@click.argument("feature_set")
+@click.argument("key")
+@click.option("--at", default="", help="As of this time, computed from the lake.")
+def get(*, as_json: bool, feature_set: str, key: str, at: str) -> None:
+    """Read the features of one KEY from the online store, or as of any time from the lake.
+
+    \b
+    Examples:
+      towpath feature get flight 20131005-UA-1545-EWR
       towpath feature get flight 20131005-UA-1545-EWR --at 2013-10-05T14:00Z
       towpath feature get orders 1042 --json
     """
     from towpath.cli.predict import parse_key
-    from towpath.core.errors import NotFound
-    from towpath.core.instant import parse_instant, to_micros
-    from towpath.features.lookup import Lookup
+    from towpath.core.instant import parse_instant
     from towpath.project.load import pick
+    from towpath.steps.feature_value import features_at, online_features
 
     with open_workspace() as workspace:
         project = workspace.project
-        chosen = pick(project.feature_sets, feature_set, "feature set")
-        spine = project.datasets[chosen.spine]
+        spine = project.datasets[pick(project.feature_sets, feature_set, "feature set").spine]
         parsed = parse_key(key, tuple(spine.column(name) for name in spine.key))
-        instant = parse_instant(at) if at else workspace.clock.now()
-        lookup = Lookup(workspace.online, chosen, project.views, project.datasets)
-        found = lookup.by_key(parsed, to_micros(instant))
-    if found is None:
-        hint = "Materialise newer rows: towpath feature materialize"
-        raise NotFound(f"No row of {spine.name!r} has the key {key}.", hint=hint)
+        if at:
+            found = features_at(workspace, feature_set, parsed, parse_instant(at))
+        else:
+            found = online_features(workspace, feature_set, parsed)
     if as_json:
         print_json(found)
         return
@@ -83,60 +108,63 @@ def get(*, as_json: bool, feature_set: str, key: str, at: str) -> None:
 
 @feature.command()
 @json_option
-@click.argument("feature_sets", nargs=-1)
-@click.option("--until", default="", help="Event times up to here, now unless given.")
-@click.option("--history", default="1d", show_default=True, help="Readable this far back.")
-def materialize(*, as_json: bool, feature_sets: tuple[str, ...], until: str, history: str) -> None:
-    """Bring what serving needs into the online store.
+@click.argument("before")
+@click.argument("after", default="")
+def diff(*, as_json: bool, before: str, after: str) -> None:
+    """Show which features differ between two versions of a view or feature set.
 
-    Nothing is written where neither the data nor --until differ from the last time.
-
-    \b
-    Examples:
-      towpath feature materialize
-      towpath feature materialize flight --until 2013-10-08 --history 7d
-    """
-    run_step(
-        "feature.materialize",
-        as_json=as_json,
-        feature_sets=feature_sets,
-        until=until,
-        history=history,
-    )
-
-
-@feature.command("training-set")
-@json_option
-@click.argument("model")
-def training_set(*, as_json: bool, model: str) -> None:
-    """Compute a model's features for every row, each as of its own time.
+    A version is written NAME@VERSION, where VERSION is one of `towpath feature show`, its
+    beginning, `registered` or `project`. A bare NAME compares what is registered with the files.
 
     \b
     Examples:
-      towpath feature training-set delay
-      towpath feature training-set delay --json
+      towpath feature diff flight
+      towpath feature diff flight@3f2a flight@registered
+      towpath feature diff carrier@registered carrier_v2@project
     """
-    run_step("feature.training_set", as_json=as_json, model=model)
+    from towpath.steps.feature_diff import diff_features
 
-
-@feature.command()
-@json_option
-@click.argument("endpoint")
-def verify(*, as_json: bool, endpoint: str) -> None:
-    """Recompute the features of every logged prediction from the lake, and compare.
-
-    Exits with 1 if any differs.
-
-    \b
-    Examples:
-      towpath feature verify delay
-      towpath feature verify delay --json
-    """
-    result = run_step("feature.verify", as_json=as_json, endpoint=endpoint)
-    first = result["first"]
-    if not result["mismatches"]:
+    with open_workspace() as workspace:
+        found = diff_features(workspace, before, after)
+    if as_json:
+        print_json(found)
         return
-    if not as_json and isinstance(first, list):
-        for one in first[:SHOWN_MISMATCHES]:
-            console().print(f"  {one}", soft_wrap=True, markup=False)
-    raise click.exceptions.Exit(FINDINGS)
+    rows = [(one.feature, one.change, "\n".join(one.fields)) for one in found.changes]
+    if rows:
+        print_table(f"{found.before} to {found.after}", ("feature", "change", "what"), rows)
+    else:
+        console().print(f"{found.before} and {found.after} have the same features.")
+
+
+def _print_summary(found: Summary) -> None:
+    """Print what is known of a view or set."""
+    out = console()
+    out.print(f"[bold]{found.name}[/]  {found.description}", soft_wrap=True)
+    facts = (
+        ("kind", found.kind.replace("_", " ")),
+        ("rows of", found.source),
+        ("keys" if found.kind == "feature_view" else "at", ", ".join(found.keys) or "none"),
+        ("owner", found.owner or "none"),
+        ("version", found.version or "not registered"),
+        ("upstream", f"{len(found.upstream)} columns and features"),
+        ("downstream", ", ".join(found.downstream) or "none"),
+    )
+    for label, text in facts:
+        out.print(f"  {label:<11} {text}", soft_wrap=True)
+    rows = [
+        (one.name, one.dtype, one.computed, *_statistics(one.statistics)) for one in found.features
+    ]
+    heads = ("name", "type", "computed", "filled", "mean", "minimum", "maximum")
+    print_table("Features", heads, rows)
+    if found.measured_at:
+        out.print(f"  as in the training set of {found.measured_at}")
+    for one in found.freshness:
+        told = f"events up to {one.until}, the latest of {one.newest or 'none'}, {one.keys:,} keys"
+        out.print(f"  {one.view} online: {told}", soft_wrap=True)
+
+
+def _statistics(found: FeatureStatistics | None) -> tuple[object, ...]:
+    """Return what a table shows of a feature's statistics."""
+    if found is None:
+        return ("", "", "", "")
+    return (f"{found.filled:.1%}", found.mean, found.minimum, found.maximum)

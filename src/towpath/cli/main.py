@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "monitor": ("towpath.cli.monitor:monitor", "Monitors: replay the past, watch the present."),
     "search": ("towpath.cli.search:search", "Find what is registered by words, or what is unused."),
     "lineage": ("towpath.cli.lineage:lineage", "What something is made of, and is used for."),
+    "spark": ("towpath.cli.spark:spark", "A cluster of Spark on this machine: up, status, down."),
     "status": ("towpath.cli.status:status", "What is registered, trained, served and watched."),
     "doctor": ("towpath.cli.doctor:doctor", "Check this machine and project, with a fix for each."),
 }

@@ -41,17 +41,22 @@ def plan(*, as_json: bool, exit_code: bool) -> None:
 @json_option
 @click.argument("plan_id", required=False)
 @click.option("--allow-breaking", is_flag=True, help="Break what reads a changed dataset.")
-def apply(*, as_json: bool, plan_id: str | None, allow_breaking: bool) -> None:
+@click.option("--allow-model", "models", multiple=True, help="Change what its champion reads.")
+def apply(
+    *, as_json: bool, plan_id: str | None, allow_breaking: bool, models: tuple[str, ...]
+) -> None:
     """Register the project's definitions, all or none.
 
     Give the id that ``towpath plan`` printed to apply exactly that plan. A change of a dataset
-    that breaks features, models or endpoints is refused unless it is allowed, which is logged.
+    that breaks features, models or endpoints is refused unless it is allowed, which is logged;
+    so is a change of features that a champion reads: it answers no more until it is trained anew.
 
     \b
     Examples:
       towpath apply
       towpath apply 1f0c2a9b5d3e4f60
       towpath apply --allow-breaking
+      towpath apply --allow-model delay
     """
     from towpath.core.errors import Conflict
     from towpath.steps.project import apply as apply_plan
@@ -61,7 +66,8 @@ def apply(*, as_json: bool, plan_id: str | None, allow_breaking: bool) -> None:
         if plan_id and plan_id != found.id:
             message = f"The plan {plan_id!r} is out of date."
             raise Conflict(message, hint="Look at the new plan: towpath plan")
-        pointed = apply_plan(workspace, found.replace(allow_breaking=allow_breaking))
+        found = found.replace(allow_breaking=allow_breaking)
+        pointed = apply_plan(workspace, found, allow_models=models)
     if as_json:
         print_json(found)
         return

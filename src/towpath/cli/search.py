@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
+from towpath.core.errors import cut
 
 if TYPE_CHECKING:
     from towpath.catalog.search import Query, SearchResult
@@ -22,7 +23,13 @@ KINDS = ("dataset", "feature_view", "feature_set", "model", "endpoint", "monitor
 @click.option("--kind", type=click.Choice(KINDS), help="Only what is of this kind.")
 @click.option("--owner", default="", help="Only what this person or team answers for.")
 @click.option("--tag", default="", help="Only what carries this tag.")
-@click.option("--limit", default=20, show_default=True, help="At most so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=20,
+    show_default=True,
+    help="At most so many.",
+)
 @click.option("--unused", default="", metavar="SPAN", help="Only what nobody used for so long.")
 def search(
     *, as_json: bool, words: tuple[str, ...], kind: str | None, unused: str, **wanted: str | int
@@ -97,7 +104,7 @@ def _nothing(workspace: Workspace, query: Query) -> str:
     only = [
         f"{name} {value}" for name in ("kind", "owner", "tag") if (value := getattr(query, name))
     ]
-    words = f" for {query.text!r}" if query.text else ""
+    words = f" for {cut(query.text)!r}" if query.text else ""
     return f"Nothing found{words}{' with ' if only else ''}{', '.join(only)}."
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from towpath.core.errors import Denied, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CHUNK_BYTES = 1 << 20
+FAILING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ETIMEDOUT, errno.ESTALE}
 
 
 def sync_file(path: Path) -> None:
@@ -41,6 +50,32 @@ def write_durably(path: Path, data: bytes) -> None:
         Path(aside).unlink(missing_ok=True)
         raise
     sync_file(path.parent)
+
+
+@contextmanager
+def written_out(path: Path) -> Iterator[None]:
+    """Say what it means that a file which somebody asked for cannot be written.
+
+    Raises:
+        Denied: no such file may be there.
+        Unavailable: the disk is full or fails.
+
+    Example:
+        >>> try:
+        ...     with written_out(Path("/proc/trips.csv")):
+        ...         raise PermissionError(errno.EACCES, "Permission denied")
+        ... except Denied as error:
+        ...     print(error)
+        The file /proc/trips.csv cannot be written: Permission denied. Name one in another folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"The file {path} cannot be written: {error.strerror or error}."
+        if error.errno in FAILING:
+            hint = "Free some space or mend the disk."
+            raise Unavailable(message, hint=hint, file=str(path)) from error
+        raise Denied(message, hint="Name one in another folder.", file=str(path)) from error
 
 
 def file_hash(path: Path) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHOWN_NAMES = 8
+SHOWN_TEXT = 80
 
 
 class TowpathError(Exception):
@@ -68,6 +69,16 @@ class MissingExtra(TowpathError):
 
 class Unavailable(TowpathError):
     """Something needed does not answer: wait, or start it."""
+
+
+def cut(text: str, length: int = SHOWN_TEXT) -> str:
+    """Shorten a text that is to be repeated in a message.
+
+    Example:
+        >>> cut("departures", 8)
+        'departu…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def did_you_mean(name: str, options: Iterable[str]) -> str:

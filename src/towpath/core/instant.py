@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from towpath.core.errors import Invalid
+from towpath.core.errors import Invalid, cut
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+LONGEST = timedelta(weeks=52_000)
+# More digits than the longest span has seconds.
+DIGITS = 12
 SPAN_PART = re.compile(r"(\d+)(w|d|h|m|s)")
 SPAN_UNITS = {
     "w": timedelta(weeks=1),
@@ -63,7 +66,11 @@ def parse_instant(text: str) -> datetime:
     if instant.tzinfo is None and len(text) == len("2013-10-01"):
         return instant.replace(tzinfo=UTC)
     to_micros(instant)
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        message = f"{text!r} is no time between the years 1 and 9999 of UTC."
+        raise Invalid(message, hint="Give another.") from None
 
 
 def format_instant(instant: datetime) -> str:
@@ -81,18 +88,24 @@ def parse_span(text: str) -> timedelta:
     """Read a span such as ``3h``, ``30d`` or ``1d12h``.
 
     Raises:
-        Invalid: the text is not a span, or the span is zero.
+        Invalid: the text is not a span, or the span is zero or longer than 52 000 weeks.
 
     Example:
         >>> parse_span("1d12h")
         datetime.timedelta(days=1, seconds=43200)
     """
     parts = SPAN_PART.findall(text)
-    total = sum((int(count) * SPAN_UNITS[unit] for count, unit in parts), timedelta())
-    if "".join(count + unit for count, unit in parts) != text or not total:
-        message = f"{text!r} is not a span of time."
+    if "".join(count + unit for count, unit in parts) != text or not text:
+        message = f"{cut(text)!r} is not a span of time."
         raise Invalid(message, hint="Write it as 45s, 30m, 3h, 7d, 2w or 1d12h.")
-    return total
+    seconds = sum(
+        int(count.lstrip("0")[:DIGITS] or 0) * int(SPAN_UNITS[unit].total_seconds())
+        for count, unit in parts
+    )
+    if not 0 < seconds <= LONGEST.total_seconds():
+        message = f"{cut(text)!r} is too long or too short for a span of time."
+        raise Invalid(message, hint=f"Write one of 1s to {LONGEST.days}d.")
+    return timedelta(seconds=seconds)
 
 
 def format_span(span: timedelta) -> str:

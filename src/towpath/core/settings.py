@@ -30,6 +30,9 @@ class Settings(Record, frozen=True):
         catalog: metadata, such as ``sqlite:.towpath/catalog.db``.
         online: feature values by key, such as ``lmdb:.towpath/online``.
         tracking: runs and model versions, such as ``sqlite:.towpath/mlflow.db``.
+        engine: what computes features: ``embedded`` (this process), ``spark:local[2]`` (Spark on
+            this machine) or ``spark://HOST:PORT`` (a cluster of it).
+        spark_memory: of Spark's process here, and of each of its executors.
         artifacts: folder of model files.
         state: folder of everything else the project keeps: logs, pointers, locks.
         openlineage: where events of runs are sent to, such as ``file:lineage.jsonl`` or
@@ -46,6 +49,8 @@ class Settings(Record, frozen=True):
     catalog: str = "sqlite:.towpath/catalog.db"
     online: str = "lmdb:.towpath/online"
     tracking: str = "sqlite:.towpath/mlflow.db"
+    engine: str = "embedded"
+    spark_memory: str = "2g"
     artifacts: str = ".towpath/artifacts"
     state: str = ".towpath/state"
     openlineage: str = "none"

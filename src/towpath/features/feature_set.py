@@ -9,7 +9,9 @@ import msgspec
 from towpath.core.errors import Invalid, NotFound, did_you_mean
 from towpath.core.name import checked_name
 from towpath.core.record import Record, fingerprint
+from towpath.features.condition import condition_columns
 from towpath.features.derived import Derived
+from towpath.features.feature_dtype import feature_dtype
 from towpath.features.view import Aggregate, FeatureView, Latest, ViewRef
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 Value = bool | int | float | str
 KEY_TYPES = ("string", "int64", "bool", "timestamp")
-SUMMED = {"int64": "int64", "bool": "int64", "float64": "float64"}
+NEVER_MISSING = ("count", "sum", "distinct")
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "int64": (int,),
     "float64": (int, float),
@@ -75,7 +77,7 @@ def feature_schema(
 ) -> dict[str, str]:
     """Name the features in order with their types: views, then columns, then derived.
 
-    The types are int64, float64, bool, string and timestamp.
+    The types are int64, float64, bool, string and timestamp, ``decimal(p,s)`` and ``list<...>``.
 
     Raises:
         Invalid: the definition does not fit the views and datasets.
@@ -173,8 +175,11 @@ def validate_view(view: FeatureView, datasets: Mapping[str, Dataset]) -> None:
         raise Invalid(
             message, hint="Say in its contract which column tells when a row became known."
         )
+    for column in view.columns:
+        _column(source, column, subject)
+    condition_columns(view, source)
     for key in view.keys:
-        _key_column(_column(source, key, subject), source)
+        _key_column(_column(source, view.source_column(key), subject), source)
     for feature in view.features:
         feature_type(feature, view, source)
 
@@ -183,23 +188,20 @@ def feature_type(feature: Aggregate | Latest, view: FeatureView, source: Dataset
     """Return the type of a view's feature.
 
     Raises:
-        Invalid: an unknown column, or an aggregate of a column that is not a number.
+        Invalid: an unknown column, or a function that cannot be computed of its type.
+
+    Example:
+        >>> from towpath.lake.dataset import Column, Dataset
+        >>> trips = Dataset("trips", (Column("car", "string"), Column("km", "int64")))
+        >>> view = FeatureView("car", "trips", ("car",), (Latest("km"),))
+        >>> feature_type(view.features[0], view, trips)
+        'int64'
     """
-    if isinstance(feature, Latest):
-        return _feature_column(_column(source, feature.column, f"View {view.name!r}"), source)
+    subject = f"View {view.name!r}"
     if not feature.column:
-        return "int64"
-    column = _column(source, feature.column, f"View {view.name!r}")
-    if feature.function == "count":
-        _feature_column(column, source)
-        return "int64"
-    if column.dtype not in SUMMED:
-        message = (
-            f"View {view.name!r} takes the {feature.function} of {source.name}.{column.name}, "
-            f"which is {column.dtype}."
-        )
-        raise Invalid(message, hint="Aggregate int64, float64 or bool columns, or count it.")
-    return "float64" if feature.function == "mean" else SUMMED[column.dtype]
+        return feature_dtype(feature, "", subject)
+    column = _column(source, view.source_column(feature.column), subject)
+    return feature_dtype(feature, column.dtype, subject)
 
 
 def known_view(
@@ -246,7 +248,7 @@ def nullable_inputs(
     found = {column.name: may_be_missing(column) for column in spine.columns}
     for ref in feature_set.refs:
         for feature in views[ref.view].features:
-            total = isinstance(feature, Aggregate) and feature.function in ("count", "sum")
+            total = isinstance(feature, Aggregate) and feature.function in NEVER_MISSING
             found[f"{ref.name}__{feature.name}"] = not total
     return found | {one.name: True for one in feature_set.derived}
 
@@ -260,7 +262,7 @@ def _validate_keys(ref: ViewRef, view: FeatureView, spine: Dataset, source: Data
             raise Invalid(message, hint=did_you_mean(key, view.keys))
     for key, name in zip(view.keys, spine_keys(ref, view), strict=True):
         given = _column(spine, name, subject)
-        wanted = source.column(key)
+        wanted = source.column(view.source_column(key))
         if given.dtype != wanted.dtype:
             message = (
                 f"{subject} fills its {wanted.dtype} key {key!r} "
@@ -283,6 +285,9 @@ def _validate_derived(feature_set: FeatureSet, spine: Dataset, schema: Mapping[s
                 raise Invalid(message, hint=did_you_mean(name, known))
             if name in spine.names:
                 _feature_column(spine.column(name), spine)
+            elif schema.get(name, "").startswith("list"):
+                message = f"The derived feature {feature.name!r} reads {name!r}, a {schema[name]}."
+                raise Invalid(message, hint="Read single values: a list is no input.")
         known.add(feature.name)
 
 
@@ -294,7 +299,7 @@ def _validate_defaults(feature_set: FeatureSet, schema: Mapping[str, str]) -> No
                 f"Feature set {feature_set.name!r} has a default for an unknown feature {name!r}."
             )
             raise Invalid(message, hint=did_you_mean(name, schema))
-        kinds = PYTHON_TYPES[schema[name]]
+        kinds = PYTHON_TYPES.get(schema[name], ())
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             message = f"The default of feature {name!r} is {value!r}, not {schema[name]}."
             raise Invalid(message, hint="Give a value of the feature's type.")
@@ -304,7 +309,7 @@ def _dataset(name: str, datasets: Mapping[str, Dataset], subject: str) -> Datase
     """Return the dataset that a definition names."""
     if name not in datasets:
         message = f"{subject} names an unknown dataset {name!r}."
-        raise Invalid(message, hint=did_you_mean(name, datasets))
+        raise Invalid(message, hint=did_you_mean(name, datasets), dataset=name)
     return datasets[name]
 
 
@@ -314,7 +319,7 @@ def _column(dataset: Dataset, name: str, subject: str) -> Column:
         return dataset.column(name)
     except NotFound as error:
         message = f"{subject} names a column {name!r} that dataset {dataset.name!r} does not have."
-        raise Invalid(message, hint=error.hint) from None
+        raise Invalid(message, hint=error.hint, dataset=dataset.name, column=name) from None
 
 
 def _feature_column(column: Column, dataset: Dataset) -> str:

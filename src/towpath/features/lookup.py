@@ -12,6 +12,7 @@ from towpath.core.instant import format_instant, from_micros
 from towpath.core.record import from_json
 from towpath.features.derived import Array, as_input, evaluate
 from towpath.features.engines.compile import CompiledView, compile_view
+from towpath.features.engines.kernel.form import FACTS
 from towpath.features.feature_set import (
     definition_version,
     feature_schema,
@@ -24,6 +25,7 @@ from towpath.features.online.codec import (
     FOREIGN,
     NOTHING,
     OK,
+    check_held,
     coerce,
     encode_key,
     read_string,
@@ -246,9 +248,11 @@ class Lookup:
 def _sweep(source: Source, block: Buffer | None, at: int) -> list[object]:
     """Compute one view's features from a block."""
     plan = source.plan
-    results = np.empty((2, len(source.names)), dtype=np.int64)
+    results = np.zeros((2, len(source.names)), dtype=np.int64)
     data = NOTHING if block is None else block
-    outcome = sweep_block(np.frombuffer(data, np.uint8), plan.specs, plan.layout, at, results)
+    outcome = sweep_block(
+        np.frombuffer(data, np.uint8), (plan.specs, plan.windows), plan.layout, at, results
+    )
     if outcome != OK:
         raise _refused(source.view, outcome, at)
     numbers, here = results.tolist()
@@ -266,9 +270,11 @@ def _sources(
     sources = []
     for ref in feature_set.refs:
         view = views[ref.view]
-        dtypes: dict[str, str] = {one.name: one.dtype for one in datasets[view.source].columns}
+        source = datasets[view.source]
+        dtypes = {name: source.column(view.source_column(name)).dtype for name in view.used}
         names = tuple(f"{ref.name}__{feature.name}" for feature in view.features)
         plan = compile_view(view, dtypes)
+        check_held(view.name, plan)
         sources.append(Source(view.name, plan, spine_keys(ref, view), names))
     return sources
 
@@ -276,7 +282,8 @@ def _sources(
 def _compile_kernel() -> None:
     """Load the compiled kernel now, so that no request waits for it."""
     nothing = np.frombuffer(NOTHING, np.uint8)
-    sweep_block(nothing, np.empty((0, 5), np.int64), 0, 0, np.empty((2, 0), np.int64))
+    plan = (np.empty((0, FACTS), np.int64), np.empty((0, 2), np.int64))
+    sweep_block(nothing, plan, 0, 0, np.empty((2, 0), np.int64))
 
 
 def _value(kind: str, number: int, data: Buffer) -> object:

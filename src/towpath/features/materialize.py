@@ -19,12 +19,14 @@ from towpath.core.record import Record, fingerprint, from_json, to_json
 from towpath.features.arrays import Int64Array, dtype_of, to_bits, to_values
 from towpath.features.engines import SEQUENCE, TIME
 from towpath.features.engines.compile import CompiledView, compile_view
+from towpath.features.engines.kernel.form import NO_LIMIT
 from towpath.features.engines.order import event_order, key_codes
 from towpath.features.feature_set import validate_view
 from towpath.features.generation import Generation
-from towpath.features.online.codec import NOTHING, Block, encode_key, pack
+from towpath.features.increment import can_extend, last_sequence, newest_time, news
+from towpath.features.online.codec import NOTHING, Block, check_held, encode_key, pack
+from towpath.features.snapshot import Snapshot, read_events
 from towpath.features.spine import latest_rows, spine_columns, spine_name
-from towpath.features.training import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +50,7 @@ class MaterializeReport(Record, frozen=True):
         until: event times up to here were seen.
         seconds: how long it took.
         unchanged: whether all of it was already there.
+        newest: time of the latest event that is there; None where there is none, or for a spine.
     """
 
     view: str
@@ -58,15 +61,18 @@ class MaterializeReport(Record, frozen=True):
     until: datetime
     seconds: float
     unchanged: bool = False
+    newest: datetime | None = None
 
 
 def materialize(
     lake: Lake, store: OnlineStore, view: FeatureView, *, until: datetime, history: timedelta
 ) -> MaterializeReport:
-    """Write a view's events to the online store as one new generation.
+    """Bring a view's events into the online store, as one new generation.
 
-    Features can then be read at any time from ``until - history`` on. A kill at any moment leaves
-    the generation before in place; the same call again does nothing more than what is missing.
+    Features can then be read at any time from ``until - history`` on. Where rows were only added
+    to the source since the last time, only the keys that they are of are written. A kill at any
+    moment leaves the generation before in place; the same call again does nothing more than what
+    is missing.
 
     Raises:
         Invalid: the view does not fit its source, or a naive time.
@@ -74,21 +80,59 @@ def materialize(
     """
     started = time.perf_counter()
     validate_view(view, lake.datasets)
-    since = to_micros(until) - history // MICROSECOND
     wanted = Generation(
         version=fingerprint([view, lake.datasets[view.source]]),
         source_version=_source_version(lake, view.source),
-        since=since,
+        since=to_micros(until) - history // MICROSECOND,
         until=to_micros(until),
     )
-    found = _present(store, view.name, wanted)
-    if found is None:
-        events = read_events(lake, view, until=wanted.until, version=wanted.source_version)
-        rows, kept = view_rows(view, events, since=since)
-        found = wanted.replace(keys=len(rows) - 1, events=kept)
-        store.write(view.name, rows, to_json(found))
-        return _recorded(lake, view.name, found, started=started)
-    return _recorded(lake, view.name, found, started=started).replace(unchanged=True)
+    present = _present(store, view.name)
+    if present is not None and present.covers(wanted):
+        return _recorded(lake, view.name, present, started=started).replace(unchanged=True)
+    if present is not None and can_extend(lake, view, present, wanted):
+        found = _extend(lake, store, view, present=present, wanted=wanted)
+    else:
+        found = _rewrite(lake, store, view, wanted)
+    return _recorded(lake, view.name, found, started=started)
+
+
+def _extend(
+    lake: Lake,
+    store: OnlineStore,
+    view: FeatureView,
+    *,
+    present: Generation,
+    wanted: Generation,
+) -> Generation:
+    """Write the keys that have news; all of the history that is there stays readable."""
+    events, added = news(lake, view, present, wanted)
+    rows, _ = view_rows(view, events, since=present.since)
+    known = store.read(view.name, [key for key, _ in rows])
+    found = wanted.replace(
+        since=present.since,
+        keys=present.keys + sum(value is None for value in known),
+        events=present.events + added,
+        sequence=last_sequence(events, present.sequence),
+        newest=newest_time(events, present.newest),
+    )
+    store.update(view.name, rows, to_json(found))
+    return found
+
+
+def _rewrite(lake: Lake, store: OnlineStore, view: FeatureView, wanted: Generation) -> Generation:
+    """Write all keys of a view."""
+    events = read_events(
+        Snapshot(lake, {view.source: wanted.source_version}), view, until=wanted.until
+    )
+    rows, kept = view_rows(view, events, since=wanted.since)
+    found = wanted.replace(
+        keys=len(rows) - 1,
+        events=kept,
+        sequence=last_sequence(events),
+        newest=newest_time(events),
+    )
+    store.write(view.name, rows, to_json(found))
+    return found
 
 
 def materialize_spine(
@@ -111,9 +155,9 @@ def materialize_spine(
         until=to_micros(until),
     )
     name = spine_name(dataset)
-    found = _present(store, name, wanted)
-    if found is not None:
-        return _recorded(lake, name, found, started=started).replace(unchanged=True)
+    present = _present(store, name)
+    if present is not None and present.covers(wanted):
+        return _recorded(lake, name, present, started=started).replace(unchanged=True)
     columns = spine_columns(table.dataset)
     limit = pa.scalar(wanted.until).cast(pa.timestamp("us", "UTC"))
     where = pc.field(table.dataset.event_time) <= limit if table.dataset.event_time else None
@@ -133,8 +177,8 @@ def view_rows(view: FeatureView, events: pa.Table, *, since: int) -> tuple[Rows,
         since: earliest time, in microseconds, at which features will be read.
     """
     events = events.filter(pc.is_valid(events[TIME]))
-    used = {one.column for one in view.features if one.column}
-    plan = compile_view(view, {name: dtype_of(events[name].type) for name in used})
+    plan = compile_view(view, {name: dtype_of(events[name].type) for name in view.used})
+    check_held(view.name, plan)
     codes, _ = key_codes(events, events.slice(0, 0), view.keys)
     order = event_order(codes, events[TIME].to_numpy(), events[SEQUENCE].to_numpy())
     order = _needed(plan, order, (codes, events[TIME].to_numpy()), since)
@@ -151,7 +195,7 @@ def _needed(
 ) -> Int64Array:
     """Keep events of whole keys that some window or ttl can reach from ``since`` on."""
     codes, times = codes_times[0][order], codes_times[1][order]
-    keep = times >= since - plan.reach
+    keep = codes >= 0 if plan.reach == NO_LIMIT else times >= since - plan.reach
     if plan.unlimited:
         # The last event before the cut still counts as the latest one.
         keep[:-1] |= (codes[1:] == codes[:-1]) & keep[1:]
@@ -192,6 +236,8 @@ def _blocks(
 
 def _keys(rows: pa.Table, keys: Sequence[str]) -> list[bytes]:
     """Encode the key of each row."""
+    if not keys:
+        return [encode_key(())] * rows.num_rows
     columns = [to_values(rows[key]) for key in keys]
     return [encode_key(values) for values in zip(*columns, strict=True)]
 
@@ -214,13 +260,10 @@ def _source_version(lake: Lake, dataset: str) -> int:
     return version
 
 
-def _present(store: OnlineStore, name: str, wanted: Generation) -> Generation | None:
-    """Return the generation that is already there, if it is the wanted one."""
+def _present(store: OnlineStore, name: str) -> Generation | None:
+    """Return what the generation that is there says about itself."""
     meta = store.meta(name)
-    if meta is None:
-        return None
-    found = from_json(meta, Generation)
-    return found if found.replace(keys=0, events=0) == wanted else None
+    return None if meta is None else from_json(meta, Generation)
 
 
 def _recorded(lake: Lake, name: str, found: Generation, *, started: float) -> MaterializeReport:
@@ -235,4 +278,5 @@ def _recorded(lake: Lake, name: str, found: Generation, *, started: float) -> Ma
         since=interval.start,
         until=interval.end,
         seconds=time.perf_counter() - started,
+        newest=None if found.newest is None else from_micros(found.newest),
     )

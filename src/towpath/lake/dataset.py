@@ -9,6 +9,7 @@ from towpath.core.finding import Severity
 from towpath.core.instant import parse_span
 from towpath.core.name import checked_name
 from towpath.core.record import Record
+from towpath.core.url import check_no_login
 from towpath.lake.column_types import Bound, arrow_type, bound_value
 from towpath.lake.pattern import checked_pattern
 from towpath.lake.source_spec import SourceSpec
@@ -85,6 +86,10 @@ class Column(Record, frozen=True):
             self.reference()
         if self.pattern:
             self._check_pattern()
+
+    def refers_to(self, dataset: str) -> bool:
+        """Tell whether it refers to a column of that dataset."""
+        return bool(self.references) and self.reference()[0] == dataset
 
     def reference(self) -> tuple[str, str]:
         """Return the dataset and the column that the values refer to.
@@ -185,7 +190,7 @@ class Dataset(Record, frozen=True):
             the project, or a ``SourceSpec`` that says more: a delimiter, or a database.
         mode: what ingesting does: ``overwrite`` replaces the rows, ``append`` adds to them,
             ``merge`` replaces those of the same key and adds the others, ``incremental`` takes
-            rows above the highest watermark there is.
+            rows from the highest watermark on.
         owner: who answers for the data.
         description: what a row is.
         tags: words to find it by.
@@ -235,6 +240,8 @@ class Dataset(Record, frozen=True):
         if self.event_time and self._known("event_time", self.event_time).dtype != "timestamp":
             message = f"The event_time {self.event_time!r} of {self.name!r} is not a timestamp."
             raise Invalid(message, hint=f"Declare the column {self.event_time!r} as timestamp.")
+        if isinstance(self.source, str):
+            check_no_login(self.source)
         self._check_mode()
         self._check_batches()
         if self.checks:

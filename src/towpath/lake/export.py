@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv as arrow_csv
 
-from towpath.core.durable import sync_file
+from towpath.core.durable import sync_file, written_out
 from towpath.core.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def export(table: pa.Table, path: Path, *, replace: bool = False) -> None:
     Raises:
         Invalid: another ending, or a column that a CSV has no form for.
         Conflict: the file is there already.
+        Denied: no file may be written there.
+        Unavailable: the disk is full or fails.
 
     Example:
         >>> import tempfile
@@ -49,17 +51,19 @@ def export(table: pa.Table, path: Path, *, replace: bool = False) -> None:
     if write is None:
         message = f"Rows cannot be written to {path.name}."
         raise Invalid(message, hint=f"End its name with {', '.join(WRITERS)}.", file=str(path))
-    if path.exists() and not replace:
-        message = f"The file {path} is there already."
-        raise Conflict(message, hint="Name another, or replace it with --force.", file=str(path))
-    if not path.absolute().parent.is_dir():
-        message = f"There is no folder {path.absolute().parent}."
-        raise Invalid(message, hint="Make it first.", file=str(path))
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export") as aside:
-        written = Path(aside) / path.name
-        write(table, written)
-        sync_file(written)
-        written.replace(path)
+    with written_out(path):
+        if path.exists() and not replace:
+            message = f"The file {path} is there already."
+            hint = "Name another, or replace it with --force."
+            raise Conflict(message, hint=hint, file=str(path))
+        if not path.absolute().parent.is_dir():
+            message = f"There is no folder {path.absolute().parent}."
+            raise Invalid(message, hint="Make it first.", file=str(path))
+        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".export") as aside:
+            written = Path(aside) / path.name
+            write(table, written)
+            sync_file(written)
+            written.replace(path)
 
 
 def _parquet(table: pa.Table, path: Path) -> None:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import time
-from functools import cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from towpath.catalog import batches, events
-from towpath.core.errors import Invalid
+from towpath.catalog import events
+from towpath.core.errors import Contract, Invalid
 from towpath.core.event import Event
-from towpath.core.record import fingerprint, from_json, to_json
-from towpath.lake.checks import Existing
-from towpath.lake.intake import Intake
+from towpath.core.finding import Finding
+from towpath.lake.aside import REJECTED, Aside
+from towpath.lake.checks import Existing, counted
+from towpath.lake.increment import Increment
+from towpath.lake.intake import Beside, Intake
 from towpath.lake.report import IngestReport, joined
-from towpath.lake.source_spec import SourceSpec
 from towpath.lake.sources import open_source
-from towpath.lake.sources.watermark import watermark_column
+from towpath.lake.taken import Memory, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, float], None]
     Values = pa.ChunkedArray[Any]
 
-REJECTED = "__rejected"
+__all__ = ["REJECTED", "Request", "ingest"]
 
 
 class Request(NamedTuple):
@@ -55,6 +54,7 @@ class Batch(NamedTuple):
     """Parts of a source that go in together, known again by their content or name."""
 
     key: str
+    contents: tuple[str, ...]
     parts: tuple[Part, ...]
 
     @property
@@ -74,7 +74,8 @@ def ingest(lake: Lake, dataset: Dataset, request: Request) -> IngestReport:
         request: from where, and how.
 
     Raises:
-        Contract: a batch is empty, does not fit the contract, or has no valid row.
+        Contract: a batch is empty, does not fit the contract, or has no valid row. Of several,
+            the others were taken in.
         Invalid: a time without a zone, a source of another kind, or a mode that the dataset has
             not what it takes for.
         NotFound: the source is not there.
@@ -96,69 +97,60 @@ class _Ingestion:
         self._dataset = dataset
         self._request = request
         self._mode = request.mode or dataset.mode
-        self._incremental = self._mode == "incremental"
-        self._merges = self._mode == "merge" or (self._incremental and bool(dataset.key))
+        self._merges = self._mode == "merge" or (self._mode == "incremental" and bool(dataset.key))
         if self._merges and not dataset.key:
             message = f"Dataset {dataset.name!r} has no key by which rows are merged."
             raise Invalid(message, hint="Give it a key, or append.", dataset=dataset.name)
-        since = _since(lake, dataset, request) if self._incremental else None
+        self._whole = self._merges or any(one.refers_to(dataset.name) for one in dataset.columns)
+        self._memory = Memory(lake.db, lake.store, dataset)
+        self._aside = Aside(lake.store, dataset.name)
+        self._increment: Increment | None = None
+        if self._mode == "incremental":
+            given = dataset.source if request.source is None else request.source
+            self._increment = Increment(dataset, lake.store, given)
+        since = self._increment.since if self._increment else None
         self._source: Source = open_source(dataset, request.source, root=lake.root, since=since)
-        self._lookup = cache(partial(_stored, lake))
         self._existing: Existing | None = None
+        self._looked_up: dict[tuple[str, str], Values | None] = {}
         self._rows = 0
         self._done = self._size = 0
 
     def run(self) -> list[IngestReport]:
-        """Take each batch in that is not there yet."""
-        found = self._batches()
-        self._size = sum(part.size or 0 for batch in found for part in batch.parts)
-        return [self._known(batch) or self._take(batch) for batch in found]
-
-    def _batches(self) -> list[Batch]:
-        """Name the batches: each file is one where they add up, else all are one.
-
-        What a dataset holds after it was replaced depends on its contract too.
-        """
+        """Take each batch in that is not there yet; one that is refused stops no other."""
         parts = tuple(self._source.parts())
+        self._size = sum(part.size or 0 for part in parts)
         apart = self._mode in {"append", "merge"} and not self._request.batch
         groups = [(part,) for part in parts] if apart else [parts]
-        rules = _rules(self._dataset) if self._mode == "overwrite" else ()
-        return [
-            Batch(
-                fingerprint(
-                    {
-                        "content": self._request.batch or [part.key for part in group],
-                        "contract": rules,
-                        "mode": self._mode,
-                    }
-                ),
-                group,
-            )
-            for group in groups
-        ]
+        changed = self._memory.changed(parts) if not self._dataset.key and apart else []
+        reports, refused = [], []
+        for group in groups:
+            try:
+                reports.append(self._ingested(group, changed))
+            except Contract as error:
+                if len(groups) == 1:
+                    raise
+                refused.append(error)
+        if refused:
+            raise self._refusal(refused, len(groups))
+        return reports
 
-    def _known(self, batch: Batch) -> IngestReport | None:
-        """Return the report of a batch that is in place already."""
-        name, store = self._dataset.name, self._lake.store
-        version = store.version_of(name, batch.key)
-        if version is None or (self._mode == "overwrite" and version != store.version(name)):
-            return None
-        report = batches.get(self._lake.db, name, batch.key, version=version)
-        if report is None:
-            return None
-        self._done += sum(part.size or 0 for part in batch.parts)
-        return from_json(report, IngestReport).replace(unchanged=True)
+    def _ingested(self, parts: tuple[Part, ...], changed: list[str]) -> IngestReport:
+        """Take a batch in, unless it is there already."""
+        name = self._request.batch
+        contents = (name,) if name else tuple(part.key for part in parts)
+        key = self._memory.key(parts, self._mode, name=name)
+        batch = Batch(key, contents, parts)
+        known = self._memory.known(key, self._mode, contents)
+        if known is None:
+            return self._take(batch, [one for one in changed if one == batch.origin])
+        self._done += sum(part.size or 0 for part in parts)
+        return _again(known, batch, rules=self._memory.rules)
 
-    def _take(self, batch: Batch) -> IngestReport:
+    def _take(self, batch: Batch, changed: list[str]) -> IngestReport:
         """Check a batch and write it; what an earlier try wrote is not written again."""
         lake, name = self._lake, self._dataset.name
-        intake = Intake(
-            self._dataset,
-            batch.key,
-            existing=self._compared(batch),
-            lookup=self._lookup,
-            now=lake.clock.now(),
-        )
+        beside = Beside(self._compared(batch), self._lookup, keep_last=self._merges)
+        intake = Intake(self._dataset, batch.key, beside=beside, now=lake.clock.now())
         rows = self._accepted(batch, intake)
         version = self._write(rows, batch)
         for _ in rows:
@@ -170,7 +162,7 @@ class _Ingestion:
             version=-1 if current is None else current,
             rows=intake.rows - intake.rejected_rows,
             rejected=intake.rejected_rows,
-            findings=intake.findings(),
+            findings=(*intake.findings(), *map(self._changed, changed)),
             seconds=0.0,
             unchanged=not intake.rows,
         )
@@ -192,24 +184,34 @@ class _Ingestion:
 
     def _accepted(self, batch: Batch, intake: Intake) -> Iterator[pa.Table]:
         """Give the rows that may go in; before they count, the others are set aside."""
+        made = self._lake.store.version_of(self._dataset.name, batch.key)
         yield from intake.accept(self._read(batch))
-        goes_on = self._incremental and self._lake.store.version(self._dataset.name) is not None
-        if goes_on and not intake.rows:
+        exists = self._lake.store.version(self._dataset.name) is not None
+        if self._increment and exists and not intake.rows:
             return
-        intake.close(batch.origin, may_be_bad=goes_on)
-        aside, store = f"{self._dataset.name}{REJECTED}", self._lake.store
-        schema = intake.rejected[0].schema if intake.rejected else None
-        if self._mode == "overwrite" and store.version(aside) is not None:
-            schema = schema or store.schema(aside)
-            empty = pa.schema([one for one in schema if one.name != "_seq"]).empty_table()
-            store.overwrite(aside, pa.concat_tables([empty, *intake.rejected]), batch=batch.key)
-        elif intake.rejected:
-            store.append(aside, pa.concat_tables(intake.rejected), batch=batch.key)
+        intake.close(batch.origin, may_be_bad=self._mode != "overwrite" and exists)
+        if self._mode == "overwrite":
+            self._aside.replace(intake.rejected, batch=batch.key)
+        elif made is None:
+            self._aside.add(intake.rejected, batch=batch.key)
 
     def _read(self, batch: Batch) -> Iterator[tuple[str, pa.Table]]:
-        """Give the rows in the contract's types, with where they are from; tell how far it is."""
+        """Give the rows in the contract's types, with where they are from."""
+        pieces = self._pieces(batch)
+        if not self._whole:
+            yield from pieces
+            return
+        found = [piece for _, piece in pieces]
+        if found:
+            yield batch.origin, pa.concat_tables(found)
+
+    def _pieces(self, batch: Batch) -> Iterator[tuple[str, pa.Table]]:
+        """Read a batch piece by piece, and tell how far it is."""
+        if self._increment:
+            self._increment.start(self._aside, self._memory.keys())
         for part in batch.parts:
-            for piece in self._source.read(part):
+            rows = self._source.read(part)
+            for piece in self._increment.news(rows) if self._increment else rows:
                 yield part.origin, piece
                 self._rows += piece.num_rows
                 self._tell()
@@ -253,9 +255,23 @@ class _Ingestion:
         pieces = [piece.select(key) for part in batch.parts for piece in self._source.read(part)]
         return stored.join(pa.concat_tables(pieces), key, join_type="left anti") if pieces else None
 
+    def _lookup(self, name: str, column: str) -> Values | None:
+        """Read a column that another refers to, None where there is no data.
+
+        That of the dataset itself is what stays of it, and so not kept from batch to batch.
+        """
+        store, itself = self._lake.store, name == self._dataset.name
+        if itself and self._mode == "overwrite":
+            return None
+        if itself or (name, column) not in self._looked_up:
+            there = store.version(name) is not None
+            found = store.scan(name, columns=[column])[column] if there else None
+            self._looked_up[name, column] = found
+        return self._looked_up[name, column]
+
     def _record(self, batch: Batch, report: IngestReport) -> None:
         """Keep the report and tell the log of events."""
-        lake = self._lake
+        lake, now = self._lake, self._lake.clock.now()
         failed = [
             f"{one.check} {one.subject}: {one.observed}"
             for one in report.findings
@@ -271,31 +287,55 @@ class _Ingestion:
             "failed": failed,
         }
         subject = f"dataset/{report.dataset}"
-        event = Event(lake.clock.now(), lake.actor, "dataset.ingested", subject, data)
-        kept = to_json(report).decode()
+        origins = tuple(part.origin for part in batch.parts)
+        rules = self._memory.rules
         with lake.db.transaction():
-            batches.record(lake.db, report.dataset, batch.key, version=report.version, report=kept)
-            events.emit(lake.db, event)
+            self._memory.add(
+                Taken(batch.key, report, self._mode, rules, batch.contents, origins, now)
+            )
+            events.emit(lake.db, Event(now, lake.actor, "dataset.ingested", subject, data))
+
+    def _changed(self, origin: str) -> Finding:
+        """Warn of a file that was taken in before, with other content."""
+        message = f"{origin} was taken in before with other content: rows of both are there"
+        return _warning(self._dataset.name, "changed_source", message)
+
+    def _refusal(self, refused: list[Contract], count: int) -> Contract:
+        """Say which of several batches were refused."""
+        first = refused[0]
+        if len(refused) == count:
+            message = f"None of the {count} files could be taken in. {first.message}"
+        else:
+            message = f"{len(refused)} of {count} files were refused, the others are taken in. "
+            message += " ".join(
+                [first.message, *(f"{one.where}: {one.message}" for one in refused[1:SHOWN])]
+            )
+        return Contract(message, where=first.where, hint=first.hint, **first.data)
 
 
-def _rules(dataset: Dataset) -> tuple[object, ...]:
-    """Return all of a contract that decides which rows go in."""
-    columns = tuple(column.replace(doc="") for column in dataset.columns)
-    limits = (dataset.freshness, dataset.minimum_rows, dataset.maximum_rows, dataset.batch_severity)
-    return (columns, dataset.key, dataset.event_time, dataset.checks, limits)
+SHOWN = 3
 
 
-def _stored(lake: Lake, name: str, column: str) -> Values | None:
-    """Read a column that another refers to, None where there is no data."""
-    if lake.store.version(name) is None:
-        return None
-    return lake.store.scan(name, columns=[column])[column]
+def _again(known: Taken, batch: Batch, *, rules: str) -> IngestReport:
+    """Return the report of a batch that is there already."""
+    report, origin = known.report, batch.parts[0].origin
+    extra = []
+    if known.key != batch.key or origin not in known.origins:
+        message = f"{batch.origin} has the content of {known.origins[0]}, which is in place"
+        extra.append(_warning(report.dataset, "same_content", message))
+        report = report.replace(rows=0, rejected=0, findings=())
+    if known.rules != rules and report.rejected:
+        message = (
+            f"{counted(report.rejected)} of {batch.origin} were rejected by an earlier contract: "
+            "to judge them again, ingest with mode overwrite or merge"
+        )
+        extra.append(_warning(report.dataset, "earlier_contract", message))
+        report = report.replace(findings=())
+    return report.replace(unchanged=True, findings=(*report.findings, *extra))
 
 
-def _since(lake: Lake, dataset: Dataset, request: Request) -> object:
-    """Return the highest watermark that was taken in, None where there is none."""
-    source = dataset.source if request.source is None else request.source
-    named = source.watermark if isinstance(source, SourceSpec) else ""
-    column = watermark_column(dataset, named).name
-    values = _stored(lake, dataset.name, column)
-    return None if values is None else pc.max(values).as_py()
+def _warning(dataset: str, check: str, message: str) -> Finding:
+    """Report what is odd about a source."""
+    return Finding(
+        check, dataset, passed=False, observed=None, limit=None, severity="warn", message=message
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,14 +32,27 @@ if TYPE_CHECKING:
 INGESTED_AT = "_ingested_at"
 
 
+class Beside(NamedTuple):
+    """What the rows of a batch are held against besides the contract.
+
+    Args:
+        existing: rows that are there already.
+        lookup: returns a column of a dataset that is referred to.
+        keep_last: of rows with one key, keep the last and not the first.
+    """
+
+    existing: Existing
+    lookup: Lookup
+    keep_last: bool = False
+
+
 class Intake:
     """Splits the rows of a batch into those that go in and those that are set aside.
 
     Args:
         dataset: the contract.
         batch: the batch's key.
-        existing: rows that are there already; accepted ones are added.
-        lookup: returns a column of a dataset that is referred to.
+        beside: what rows are held against; accepted ones are added.
         now: the time of ingestion.
 
     Attributes:
@@ -52,7 +65,8 @@ class Intake:
         >>> from towpath.lake.checks.reference import no_data
         >>> from towpath.lake.dataset import Column, Dataset
         >>> trips = Dataset("trips", (Column("id", "int64"),), key=("id",))
-        >>> intake = Intake(trips, "b1", existing=Existing(trips), lookup=no_data, now=EPOCH)
+        >>> beside = Beside(Existing(trips), no_data)
+        >>> intake = Intake(trips, "b1", beside=beside, now=EPOCH)
         >>> pieces = [("a.csv", pa.table({"id": [1, 2]})), ("a.csv", pa.table({"id": [2]}))]
         >>> [piece["id"].to_pylist() for piece in intake.accept(pieces)]
         [[1, 2]]
@@ -60,16 +74,13 @@ class Intake:
         [{'id': 2, '_row': 3, '_reasons': 'the key id is that of an earlier row'}]
     """
 
-    def __init__(
-        self, dataset: Dataset, batch: str, *, existing: Existing, lookup: Lookup, now: datetime
-    ) -> None:
+    def __init__(self, dataset: Dataset, batch: str, *, beside: Beside, now: datetime) -> None:
         """Start without rows."""
         self.rows = 0
         self.rejected: list[pa.Table] = []
         self._dataset = dataset
         self._batch = batch
-        self._existing = existing
-        self._lookup = lookup
+        self._beside = beside
         self._now = now
         self._latest: datetime | None = None
         self._failed: dict[tuple[str, str], tuple[Failure, int]] = {}
@@ -86,7 +97,11 @@ class Intake:
             before = before if place == origin else 0
             origin = place
             failures = check_rows(
-                self._dataset, piece, existing=self._existing, lookup=self._lookup
+                self._dataset,
+                piece,
+                existing=self._beside.existing,
+                lookup=self._beside.lookup,
+                keep_last=self._beside.keep_last,
             )
             self._note(failures, piece)
             blocked = blocked_rows(failures, piece.num_rows)
@@ -98,7 +113,7 @@ class Intake:
                 stamped = stamped.filter(pa.array(~blocked))
             before += piece.num_rows
             if stamped.num_rows:
-                self._existing.add(stamped)
+                self._beside.existing.add(stamped)
                 yield stamped
 
     def findings(self) -> tuple[Finding, ...]:

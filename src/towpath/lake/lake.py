@@ -112,7 +112,7 @@ class Lake:
                 None for the dataset's own source.
             mode: ``overwrite`` replaces the dataset's rows, ``append`` adds to them, ``merge``
                 replaces those of the same key and adds the others, ``incremental`` reads only rows
-                above the highest watermark there is and merges them, or appends them where there
+                from the highest watermark on and merges them, or appends them where there
                 is no key. None for the dataset's own mode. Each file that is appended or merged is
                 a batch of its own, so that a run that was stopped goes on with the next one.
             batch: a name under which the batch is known again; its content unless given.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -46,6 +47,18 @@ NODES = {
     "OPERATOR",
     "TYPE",
 }
+# What the engine calls constant, though another day or another release of it answers otherwise, and
+# the words that stand for a function where no column has their name.
+PASSING = {
+    "current_localtime",
+    "current_localtimestamp",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+    "version",
+}
+WORD = re.compile(r"\w+")
 HINT = "Write one true-or-false expression over the row's columns, such as arrived >= departed."
 
 
@@ -71,16 +84,21 @@ def sealed() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @lru_cache(maxsize=1024)
-def checked_predicate(predicate: str, columns: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+def checked_predicate(
+    predicate: str, columns: tuple[tuple[str, str], ...], *, lasting: bool = True
+) -> tuple[str, ...]:
     """Return the columns that a predicate reads, if it is one that may run.
 
     Args:
         predicate: one boolean SQL expression over a row.
         columns: name and type of each column of the table.
+        lasting: whether it must say the same of a row forever, as a contract does; else it may ask
+            for the time.
 
     Raises:
-        Invalid: not one expression, not boolean, an unknown column, or one that does more than
-            look at a row (a subquery, an aggregate, a file, a random number).
+        Invalid: not one expression, not boolean, an unknown column, one that does more than look
+            at a row (a subquery, an aggregate, a file, a random number, the time), or one that
+            can be computed for no row.
 
     Example:
         >>> checked_predicate("fare >= 0 OR kind = 'refund'", (("fare", "float64"),
@@ -95,18 +113,11 @@ def checked_predicate(predicate: str, columns: tuple[tuple[str, str], ...]) -> t
         for kind, _ in found:
             if kind not in NODES:
                 raise _refused(predicate, f"it holds a {kind.lower().replace('_', ' ')}")
-        functions = {str(name).lower() for kind, name in found if kind == "FUNCTION"}
-        for name in sorted(functions & _volatile(database)):
+        own = {name.lower() for name, _ in columns}
+        called = {str(name).lower() for kind, name in found if kind in {"FUNCTION", "COLUMN_REF"}}
+        for name in sorted((called - own) & _unsteady(database, lasting=lasting)):
             raise _refused(predicate, f"the function {name} does more than look at a row")
-        database.register(ROWS, schema.empty_table())
-        try:
-            # An aggregate is refused in WHERE alone.
-            database.execute(_filter(predicate))
-            result = database.execute(_select(predicate)).description[0][1]
-        except duckdb.Error as error:
-            raise _refused(predicate, _first_line(error)) from error
-    if str(result) != "BOOLEAN":
-        raise _refused(predicate, f"it is {result}, not true or false")
+        _try(database, predicate, schema)
     read = {str(name).lower() for kind, name in found if kind == "COLUMN_REF"}
     return tuple(name for name, _ in columns if name in read)
 
@@ -140,6 +151,23 @@ def failing_rows(table: pa.Table, predicates: Mapping[str, str]) -> dict[str, ND
     rows = found[ROW].to_numpy()
     masks = (found[name].to_numpy(zero_copy_only=False) for name in names)
     return {name: np.sort(rows[mask]) for name, mask in zip(predicates, masks, strict=True)}
+
+
+def _try(database: duckdb.DuckDBPyConnection, predicate: str, schema: pa.Schema) -> None:
+    """Run a predicate over no row and over one of nulls."""
+    nulls = [pa.nulls(1, field.type) for field in schema]
+    try:
+        database.register(ROWS, schema.empty_table())
+        # An aggregate is refused in WHERE alone.
+        database.execute(_filter(predicate))
+        result = database.execute(_select(predicate)).description[0][1]
+        if str(result) != "BOOLEAN":
+            raise _refused(predicate, f"it is {result}, not true or false")
+        # What cannot be computed for nulls, such as a number compared with a word, never can be.
+        database.register(ROWS, pa.Table.from_arrays(nulls, schema=schema))
+        database.execute(_filter(predicate)).fetchall()
+    except duckdb.Error as error:
+        raise _refused(predicate, _first_line(error)) from error
 
 
 # The texts below hold a predicate as it was given: by then it is known to be one expression, and
@@ -194,15 +222,30 @@ def _nodes(tree: object) -> Iterator[tuple[str, object]]:
     if isinstance(tree, dict):
         if "class" in tree:
             names = tree.get("column_names") or [tree.get("function_name")]
-            yield str(tree["class"]), names[-1]
+            # The age of one time is counted from now. Releases differ in what they call arguments.
+            given = tree.get("arguments") or tree.get("children") or ()
+            since_now = str(names[-1]).lower() == "age" and len(given) == 1
+            yield str(tree["class"]), "now" if since_now else names[-1]
         for one in tree.values():
             yield from _nodes(one)
 
 
-def _volatile(database: duckdb.DuckDBPyConnection) -> set[str]:
-    """Name the functions that give another answer each time, or do something."""
-    query = "SELECT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'"
-    return {str(name).lower() for (name,) in database.execute(query).fetchall()}
+def _unsteady(database: duckdb.DuckDBPyConnection, *, lasting: bool) -> set[str]:
+    """Name the functions that give another answer each time, or at another time, or do something.
+
+    Args:
+        database: where they are asked for.
+        lasting: whether one may not even answer otherwise at another time.
+    """
+    query = "SELECT lower(function_name), stability, macro_definition FROM duckdb_functions()"
+    known = database.execute(query).fetchall()
+    kinds = {"VOLATILE", "CONSISTENT_WITHIN_QUERY"} if lasting else {"VOLATILE"}
+    found = {name for name, stability, _ in known if stability in kinds}
+    found |= PASSING if lasting else set()
+    macros = {name: set(WORD.findall(text.lower())) for name, _, text in known if text}
+    while more := {name for name, words in macros.items() if words & found} - found:
+        found |= more
+    return found
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ import codecs
 
 from towpath.core.errors import Invalid, did_you_mean
 from towpath.core.record import Record
+from towpath.core.url import check_no_login, check_password
 
 DELIMITERS = (",", ";", "\t", "|")
 DECIMAL_POINTS = (".", ",")
@@ -20,13 +21,14 @@ class SourceSpec(Record, frozen=True):
         delimiter: what stands between the cells of a CSV; a tab in a ``.tsv`` unless given.
         decimal_point: what stands before the decimals in a CSV.
         encoding: how the text of a CSV or of JSON Lines is written in bytes.
-        url: a database as SQLAlchemy names it; ``${NAME}`` stands for an environment variable.
+        url: a database as SQLAlchemy names it; ``${NAME}`` stands for an environment variable, and
+            a password can be given in no other way.
         table: the table or view to read, with its schema if need be, such as ``sales.orders``.
         query: a SELECT to read in its place.
         watermark: column by which rows are found that came since; the event time unless given.
 
     Raises:
-        Invalid: the fields contradict each other.
+        Invalid: the fields contradict each other, or hold a password.
 
     Example:
         >>> SourceSpec(path="sales.csv", delimiter=";", decimal_point=",").kind
@@ -55,6 +57,8 @@ class SourceSpec(Record, frozen=True):
         if self.path and (self.table or self.query):
             message = "A source with a path has no table and no query."
             raise Invalid(message, hint="Remove them, or give a url in place of the path.")
+        check_no_login(self.path)
+        check_password(self.url)
         self._check_text()
 
     @property

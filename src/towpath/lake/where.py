@@ -32,7 +32,7 @@ def predicate_columns(dataset: Dataset, predicate: str) -> tuple[str, ...]:
         ('fare',)
     """
     types = tuple((one.name, one.dtype) for one in dataset.columns)
-    return checked_predicate(predicate, (*types, *PLATFORM))
+    return checked_predicate(predicate, (*types, *PLATFORM), lasting=False)
 
 
 def matching(table: pa.Table, predicate: str, columns: Sequence[str]) -> pa.Table:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from towpath.core.errors import Invalid, TowpathError
@@ -12,9 +13,10 @@ from towpath.pipelines.graph import order
 from towpath.project.load import Project, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from towpath.modelling.model import Model
+    from towpath.monitoring.monitor import Monitor
 
 Reference = tuple[str, str]
 
@@ -24,45 +26,74 @@ def check_project(project: Project) -> None:
 
     Raises:
         Invalid: a definition names something that does not exist or does not fit; file and
-            line are those of the definition that names it.
+            line are those of the definition that names it. Where a dataset or column is missing,
+            ``affects`` in its data names all that breaks, such as ``model/delay``.
     """
+    failed: list[tuple[Reference, TowpathError]] = []
+    for kind, name, check in _checks(project):
+        try:
+            check()
+        except TowpathError as error:
+            failed.append(((kind, name), error))
+    if failed:
+        raise _refused(project, failed) from failed[0][1]
+
+
+def _checks(project: Project) -> Iterator[tuple[str, str, Callable[[], object]]]:
+    """Yield kind and name of each definition, and what checks it."""
     for name, view in project.views.items():
-        with _written_at(project, "feature_view", name):
-            validate_view(view, project.datasets)
+        yield "feature_view", name, partial(validate_view, view, project.datasets)
     for name, one in project.feature_sets.items():
-        with _written_at(project, "feature_set", name):
-            validate(one, project.views, project.datasets)
+        yield "feature_set", name, partial(validate, one, project.views, project.datasets)
     for name, model in project.models.items():
-        with _written_at(project, "model", name):
-            _check_label(project, model)
+        yield "model", name, partial(_check_label, project, model)
     for name, pipeline in project.pipelines.items():
-        with _written_at(project, "pipeline", name):
-            order(pipeline)
+        yield "pipeline", name, partial(order, pipeline)
     for name, endpoint in project.endpoints.items():
-        with _written_at(project, "endpoint", name):
-            pick(project.models, endpoint.model, "model")
+        yield "endpoint", name, partial(pick, project.models, endpoint.model, "model")
     for name, monitor in project.monitors.items():
-        with _written_at(project, "monitor", name):
-            pick(project.endpoints, monitor.endpoint, "endpoint")
-            for alerter in monitor.to:
-                require_plugin("alerters", alerter)
+        yield "monitor", name, partial(_check_monitor, project, monitor)
 
 
-@contextmanager
-def _written_at(project: Project, kind: str, name: str) -> Iterator[None]:
-    """Turn what goes wrong inside into an error at the place where the definition is written."""
-    try:
-        yield
-    except TowpathError as error:
-        message = error.message if name in error.message else f"{kind} {name!r}: {error.message}"
-        where = error.where or project.where(kind, name)
-        raise Invalid(message, where=where, hint=error.hint, **error.data) from error
+def _refused(project: Project, failed: Sequence[tuple[Reference, TowpathError]]) -> Invalid:
+    """Make the error of the first definition that does not fit, at the place where it is written.
+
+    Args:
+        project: the definitions.
+        failed: those that do not fit, with why.
+    """
+    (kind, name), error = failed[0]
+    message = error.message if name in error.message else f"{kind} {name!r}: {error.message}"
+    data, missing = dict(error.data), _missing(error)
+    if missing[0]:
+        alike = [one for one, why in failed if _missing(why) == missing]
+        broken = [[f"{one[0]}/{one[1]}", *dependents(project, *one)] for one in alike]
+        affects = tuple(dict.fromkeys(chain.from_iterable(broken)))
+        data["affects"] = affects
+        if len(affects) > 1:
+            message = f"{message} That breaks {', '.join(affects)}."
+    where = error.where or project.where(kind, name)
+    return Invalid(message, where=where, hint=error.hint, **data)
+
+
+def _missing(error: TowpathError) -> tuple[object, object]:
+    """Name the dataset, and the column if it is one, that an error misses."""
+    data = error.data
+    dataset = data.get("name") if data.get("kind") == "dataset" else data.get("dataset")
+    return dataset, data.get("column")
+
+
+def _check_monitor(project: Project, monitor: Monitor) -> None:
+    """Check that what a monitor watches and tells is there."""
+    pick(project.endpoints, monitor.endpoint, "endpoint")
+    for alerter in monitor.to:
+        require_plugin("alerters", alerter)
 
 
 def _check_label(project: Project, model: Model) -> None:
     """Check that a model's label can be joined to the rows it is trained on."""
     feature_set = pick(project.feature_sets, model.features, "feature set")
-    spine = project.datasets[feature_set.spine]
+    spine = pick(project.datasets, feature_set.spine, "dataset")
     label = pick(project.datasets, model.label.dataset, "dataset")
     label.column(model.label.column)
     if not label.event_time:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from towpath.catalog.lineage import Edge, Node
+from towpath.core.url import shown_url
+from towpath.features.condition import condition_columns
 from towpath.features.feature_set import FeatureSet, feature_schema, spine_keys
 from towpath.features.view import FeatureView
 from towpath.lake.dataset import Dataset
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
     from towpath.core.record import Record
     from towpath.project.load import Project
-
-
-# The user and the password of a URL.
-LOGIN = re.compile(r"//[^/]*@")
 
 
 def edges(project: Project, record: Record) -> Iterator[Edge]:
@@ -57,7 +54,7 @@ def source_node(dataset: Dataset) -> Node | None:
     Example:
         >>> from towpath.lake.dataset import Column
         >>> from towpath.lake.source_spec import SourceSpec
-        >>> orders = SourceSpec(url="postgresql://me:secret@shop/sales", table="orders")
+        >>> orders = SourceSpec(url="postgresql://me:${SECRET}@shop/sales", table="orders")
         >>> trips = Dataset("trips", (Column("id", "string"),), source=orders)
         >>> source_node(trips).name
         'postgresql://shop/sales#orders'
@@ -67,8 +64,7 @@ def source_node(dataset: Dataset) -> Node | None:
         return Node("source", source) if source else None
     if source.path:
         return Node("source", source.path)
-    place = LOGIN.sub("//", source.url.partition("?")[0])
-    return Node("source", f"{place}#{source.table or 'query'}")
+    return Node("source", f"{shown_url(source.url)}#{source.table or 'query'}")
 
 
 def _of_dataset(dataset: Dataset) -> Iterator[Edge]:
@@ -86,10 +82,12 @@ def _of_dataset(dataset: Dataset) -> Iterator[Edge]:
 
 def _of_view(project: Project, view: FeatureView) -> Iterator[Edge]:
     """Yield which columns of its source each feature of a view reads."""
-    event_time = project.datasets[view.source].event_time
+    source = project.datasets[view.source]
+    chosen = condition_columns(view, source)
     for feature in view.features:
-        read = dict.fromkeys((feature.column, *view.keys, event_time))
-        for column in filter(None, read):
+        named = (feature.column, *view.keys)
+        read = [view.source_column(one) for one in named if one]
+        for column in dict.fromkeys((*read, *chosen, *filter(None, (source.event_time,)))):
             yield Edge(
                 Node("dataset", view.source, column),
                 Node("feature_view", view.name, feature.name),

@@ -69,7 +69,9 @@ def parse_record(text: str, kind: type[T], *, name: str) -> T:
     value = _builtins(_compose(text, name), (), lines, name)
     if not isinstance(value, dict):
         message = "The file must hold fields, each as 'name: value'."
-        raise Invalid(message, where=f"{name}:1", hint=f"Fields: {', '.join(_fields(kind))}.")
+        allowed = ", ".join(_fields(kind))
+        hint = f"Fields: {allowed}." if allowed else "Check that it is the right file."
+        raise Invalid(message, where=f"{name}:1", hint=hint)
     try:
         return msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from towpath.core.durable import write_durably
+from towpath.core.durable import write_durably, written_out
 from towpath.core.errors import Conflict, Invalid
 from towpath.core.record import Record
 from towpath.lake.odcs import from_odcs, to_odcs
@@ -40,11 +40,14 @@ def export_contract(dataset: Dataset, path: Path, *, replace: bool = False) -> N
 
     Raises:
         Conflict: the file is there already.
+        Denied: no file may be written there.
+        Unavailable: the disk is full or fails.
     """
-    _refuse_existing(path, path.as_posix(), replace=replace)
     # Plain values are written as a record is.
     document = cast("msgspec.Struct", to_odcs(dataset))
-    write_durably(path, write_record(document).encode())
+    with written_out(path):
+        _refuse_existing(path, path.as_posix(), replace=replace)
+        write_durably(path, write_record(document).encode())
 
 
 def import_contract(

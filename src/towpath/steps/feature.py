@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
-import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from towpath.catalog.events import emit
-from towpath.core.durable import write_durably
-from towpath.core.errors import Conflict, Contract, NotFound
+from towpath.core.errors import NotFound
 from towpath.core.event import Event
-from towpath.core.instant import parse_instant, parse_span
-from towpath.core.record import Record, fingerprint, from_json, to_builtins, to_json
-from towpath.features.feature_set import definition_version, feature_schema
+from towpath.core.instant import format_instant, parse_instant, parse_span
+from towpath.core.interval import Interval
+from towpath.core.record import to_builtins
+from towpath.features.backfill import backfill as backfill_view
 from towpath.features.materialize import materialize as materialize_view
 from towpath.features.materialize import materialize_spine
-from towpath.features.training import training_set as compute
 from towpath.features.verify import verify as verify_predictions
 from towpath.project.load import pick
 from towpath.steps.endpoint import feature_set_of, logged_predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from towpath.features.feature_set import FeatureSet
-    from towpath.modelling.model import Model
+    from towpath.features.materialize import MaterializeReport
     from towpath.pipelines.runners import Report
     from towpath.workspace import Workspace
 
-
-MAKE = "towpath feature training-set"
-
-
-class TrainingSet(Record, frozen=True):
-    """What a kept training set was made from.
-
-    Args:
-        table: version of the table that holds it.
-        definition: version of the features' definition.
-        data_versions: version of each dataset that was read.
-    """
-
-    table: int
-    definition: str
-    data_versions: dict[str, int]
+MATERIALIZED = "feature_view.materialized"
 
 
 def materialize(
@@ -82,6 +64,7 @@ def materialize(
         reports.append(
             materialize_view(workspace.lake, workspace.online, view, until=end, history=span)
         )
+        _log(workspace, reports[-1])
     for done, spine in enumerate(spines, start=len(views)):
         report(done / (len(views) + len(spines)), spine)
         reports.append(materialize_spine(workspace.lake, workspace.online, spine, until=end))
@@ -93,49 +76,65 @@ def materialize(
     }
 
 
-def training_set(workspace: Workspace, report: Report, *, model: str) -> Mapping[str, object]:
-    """Compute every feature of every row of a model's spine at its prediction time, and keep it.
+def backfill(
+    workspace: Workspace, report: Report, *, view: str, interval: str, step: str = ""
+) -> Mapping[str, object]:
+    """Make a view readable online at any time of a past range; what is there stays.
+
+    Args:
+        workspace: the project.
+        report: hears of the progress.
+        view: the view.
+        interval: first and last time, as ``2013-10-01/2013-10-08``; until now without the last.
+        step: do it in pieces of this length; each is kept when it is done.
 
     Returns:
-        ``rows``, ``features`` and the ``seconds`` that the computation took.
+        ``keys`` and ``events`` that the store holds, and ``since`` and ``until`` when it is
+        readable; ``unchanged`` if all of it was there.
 
     Raises:
-        Contract: the spine is empty.
-        Conflict: data came in meanwhile.
+        NotFound: no such view, or its source has no data yet.
+        Invalid: an empty range.
     """
-    chosen = pick(workspace.project.models, model, "model")
-    feature_set = workspace.project.feature_sets[chosen.features]
-    inputs = data_versions(workspace, chosen)
-    report(0.1, f"features of {feature_set.name}")
-    spine = workspace.lake[feature_set.spine].scan()
-    if not spine.num_rows:
-        message = f"Dataset {feature_set.spine!r} holds no rows to learn from."
-        raise Contract(message, hint=f"Ingest some: towpath data ingest {feature_set.spine}")
-    started = time.perf_counter()
-    views = workspace.project.views
-    table = compute(workspace.lake, feature_set, views, spine=spine, engine=workspace.engine)
-    seconds = time.perf_counter() - started
-    names = list(feature_schema(feature_set, views, workspace.project.datasets))
-    key = workspace.project.datasets[feature_set.spine].key
-    table = table.select(list(dict.fromkeys((*key, feature_set.at, *names))))
-    if data_versions(workspace, chosen) != inputs:
-        message = f"The data of model {model!r} changed while its training set was made."
-        raise Conflict(message, hint="Make it again.")
-    report(0.7, f"{table.num_rows:,} rows")
-    definition = _definition(workspace, chosen)
-    batch = fingerprint([definition, inputs])
-    version = workspace.lake.store.overwrite(training_table(model), table, batch=batch)
-    kept = TrainingSet(version, definition, inputs)
-    write_durably(_training_file(workspace, model), to_json(kept))
+    chosen = pick(workspace.project.views, view, "view")
+    start, _, end = interval.partition("/")
+    wanted = Interval(parse_instant(start), parse_instant(end) if end else workspace.clock.now())
+    report(0.0, view)
+    span, unchanged = parse_span(step) if step else None, True
+    for found in backfill_view(workspace.lake, workspace.online, chosen, wanted, step=span):
+        _log(workspace, found)
+        unchanged &= found.unchanged
+        left = max(found.since - wanted.start, timedelta())
+        report(1 - left / (wanted.end - wanted.start), f"{view} from {found.since:%Y-%m-%d}")
+    return {
+        "view": view,
+        "keys": found.keys,
+        "events": found.events,
+        "since": format_instant(found.since),
+        "until": format_instant(found.until),
+        "unchanged": unchanged,
+    }
+
+
+def _log(workspace: Workspace, found: MaterializeReport) -> None:
+    """Tell the log how fresh a view is online, unless nothing changed."""
+    if found.unchanged:
+        return
     event = Event(
         at=workspace.clock.now(),
         actor=workspace.actor,
-        action="training_set.made",
-        subject=f"model/{model}",
-        data={"version": version, "rows": table.num_rows, "batch": batch},
+        action=MATERIALIZED,
+        subject=f"feature_view/{found.view}",
+        data={
+            "keys": found.keys,
+            "events": found.events,
+            "since": format_instant(found.since),
+            "until": format_instant(found.until),
+            "newest": format_instant(found.newest) if found.newest else None,
+            "seconds": round(found.seconds, 3),
+        },
     )
     emit(workspace.catalog, event)
-    return {"rows": table.num_rows, "features": len(names), "seconds": round(seconds, 3)}
 
 
 def verify(workspace: Workspace, report: Report, *, endpoint: str) -> Mapping[str, object]:
@@ -185,58 +184,3 @@ def _trained_on(workspace: Workspace, model: str, version: str) -> str:
         return workspace.models.get(model, int(version)).feature_set_version
     except NotFound:
         return ""
-
-
-def training_table(model: str) -> str:
-    """Return the name of the table that keeps a model's training set.
-
-    Example:
-        >>> training_table("delay")
-        'delay__training'
-    """
-    return f"{model}__training"
-
-
-def kept_training_set(workspace: Workspace, model: Model) -> TrainingSet:
-    """Return what a model's training set was made from.
-
-    Raises:
-        NotFound: none was made yet.
-        Conflict: it was made from other definitions, or only half of it was made.
-    """
-    path, hint = _training_file(workspace, model.name), f"Run: {MAKE} {model.name}"
-    if not path.exists():
-        raise NotFound(f"Model {model.name!r} has no training set yet.", hint=hint)
-    kept = from_json(path.read_bytes(), TrainingSet)
-    if kept.definition != _definition(workspace, model):
-        message = f"The training set of model {model.name!r} was made from other definitions."
-        raise Conflict(message, hint=hint)
-    if kept.table != workspace.lake.store.version(training_table(model.name)):
-        message = f"The making of model {model.name!r}'s training set was cut short."
-        raise Conflict(message, hint=hint)
-    return kept
-
-
-def read_training_set(workspace: Workspace, model: str, version: int) -> pa.Table:
-    """Read a training set that was kept."""
-    return workspace.lake.store.scan(training_table(model), version=version)
-
-
-def _training_file(workspace: Workspace, model: str) -> Path:
-    """Return the file that says what a training set was made from."""
-    return workspace.state / "training_sets" / f"{model}.json"
-
-
-def _definition(workspace: Workspace, model: Model) -> str:
-    """Return the version of the definition of what a model reads."""
-    project = workspace.project
-    return definition_version(project.feature_sets[model.features], project.views, project.datasets)
-
-
-def data_versions(workspace: Workspace, model: Model) -> dict[str, int]:
-    """Return the present version of every dataset that a model learns from."""
-    feature_set: FeatureSet = workspace.project.feature_sets[model.features]
-    sources = [workspace.project.views[ref.view].source for ref in feature_set.refs]
-    names = sorted({feature_set.spine, model.label.dataset, *sources})
-    versions = {name: workspace.lake[name].version() for name in names}
-    return {name: version for name, version in versions.items() if version is not None}

@@ -11,7 +11,7 @@ from towpath.core.plugins import scheme
 from towpath.core.settings import local_path
 from towpath.project.assets import asset
 from towpath.project.lineage import edges
-from towpath.steps.feature import training_table
+from towpath.steps.training_set import training_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -43,13 +43,14 @@ from towpath.steps.candidate import (
     read_candidate,
 )
 from towpath.steps.endpoint import deploy
-from towpath.steps.feature import TrainingSet, kept_training_set, read_training_set
+from towpath.steps.training_set import kept_training_set, read_training_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
 
+    from towpath.features.manifest import Manifest
     from towpath.modelling.model import Model
     from towpath.pipelines.runners import Report
     from towpath.registry.model import ModelVersion
@@ -228,7 +229,7 @@ def promote(
     return {"version": version.version, "promoted": True, "endpoints": list(endpoints)}
 
 
-def labelled(workspace: Workspace, model: Model, kept: TrainingSet, labels: int) -> Examples:
+def labelled(workspace: Workspace, model: Model, kept: Manifest, labels: int) -> Examples:
     """Return the rows of a model's training set whose label is known.
 
     Args:

@@ -25,7 +25,7 @@ from towpath.monitoring.watch import watch as look
 from towpath.project.load import pick
 from towpath.serving.pointer import read_pointer
 from towpath.steps.endpoint import feature_set_of, logged_predictions
-from towpath.steps.feature import kept_training_set, read_training_set
+from towpath.steps.training_set import kept_training_set, read_training_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from towpath.core.record import Record, from_json
+from towpath.features.manifest import GivenLabels
 from towpath.steps.candidate import Candidate
-from towpath.steps.feature import TrainingSet, training_table
+from towpath.steps.training_set import find_manifests, labels_table, training_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +50,11 @@ def _of_models(workspace: Workspace) -> Iterator[Pin]:
 
 def _of_training_sets(workspace: Workspace) -> Iterator[Pin]:
     """List what kept training sets were made from, and the tables that hold them."""
-    for path in sorted((workspace.state / "training_sets").glob("*.json")):
-        kept, holder = from_json(path.read_bytes(), TrainingSet), f"training_set/{path.stem}"
-        yield Pin(training_table(path.stem), kept.table, holder)
+    for kept in find_manifests(workspace):
+        holder = f"training_set/{kept.name}"
+        yield Pin(training_table(kept.name), kept.table, holder)
+        if isinstance(kept.labels, GivenLabels) and kept.labels.table is not None:
+            yield Pin(labels_table(kept.name), kept.labels.table, holder)
         for dataset, version in kept.data_versions.items():
             yield Pin(dataset, version, holder)
 

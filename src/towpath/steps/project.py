@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from towpath.catalog.events import read
@@ -10,6 +10,7 @@ from towpath.core.errors import Invalid
 from towpath.project.load import load_function
 from towpath.project.plan import apply_plan
 from towpath.steps.endpoint import deploy
+from towpath.steps.in_use import refuse_changes_in_use
 
 if TYPE_CHECKING:
     from towpath.pipelines.runners import Report
@@ -17,15 +18,25 @@ if TYPE_CHECKING:
     from towpath.workspace import Workspace
 
 
-def apply(workspace: Workspace, plan: Plan) -> tuple[str, ...]:
+def apply(
+    workspace: Workspace, plan: Plan, *, allow_models: Collection[str] = ()
+) -> tuple[str, ...]:
     """Register what a plan changes, and point changed endpoints at their versions.
+
+    Args:
+        workspace: the project.
+        plan: what is to change.
+        allow_models: models whose features may change though a champion reads them.
 
     Returns:
         The endpoints that were pointed; one whose model has no champion yet is not.
 
     Raises:
-        Conflict: the project or the catalog moved since the plan was made.
+        Conflict: the project or the catalog moved since the plan was made, or a champion reads
+            what would change.
+        NotFound: an allowed model that the project does not have.
     """
+    refuse_changes_in_use(workspace, plan, allowed=allow_models)
     apply_plan(
         workspace.project,
         workspace.catalog,

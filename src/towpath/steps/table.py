@@ -102,15 +102,21 @@ def vacuum(
     """
     span = parse_span(older_than)
     table = workspace.lake[dataset]
-    held = pins(workspace, dataset)
-    pinned = {one.version for one in held}
+    held: tuple[Pin, ...] = ()
+
+    def pinned() -> set[int]:
+        nonlocal held
+        held = pins(workspace, dataset)
+        return {one.version for one in held}
+
     if dry:
+        stay = pinned()
         horizon = workspace.clock.now() - span
         return _would_remove(
             workspace,
             table,
             held,
-            [one.version for one in kept(table.versions(), pinned=pinned, horizon=horizon)],
+            [one.version for one in kept(table.versions(), pinned=stay, horizon=horizon)],
         )
     gone = workspace.lake.store.vacuum(dataset, pinned=pinned, older_than=span)
     found = Cleaned(dataset, gone.versions, gone.files, gone.size, held)

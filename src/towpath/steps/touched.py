@@ -14,7 +14,7 @@ from towpath.features.spine import spine_name
 from towpath.project.lineage import source_node
 from towpath.serving.pointer import read_pointer
 from towpath.steps.candidate import read_candidate
-from towpath.steps.feature import kept_training_set
+from towpath.steps.training_set import kept_training_set
 
 if TYPE_CHECKING:
     from towpath.workspace import Workspace

@@ -63,6 +63,32 @@ class OnlineStoreSuite:
         assert store.meta("car") == b"old"
         store.close()
 
+    def test_an_update_keeps_the_other_keys(self, stores: Open) -> None:
+        """New keys are added, given ones replaced, and the text is the new one."""
+        store = stores()
+        store.update("car", [(b"a", b"1"), (b"b", b"1")], b"first")
+        store.update("car", iter([(b"b", b"2"), (b"c", b"2")]), b"second")
+        assert store.read("car", [b"a", b"b", b"c", b"d"]) == [b"1", b"2", b"2", None]
+        assert store.meta("car") == b"second"
+        store.update("car", [], b"third")
+        assert (store.read("car", [b"c"]), store.meta("car")) == ([b"2"], b"third")
+        store.close()
+
+    def test_an_update_that_fails_changes_nothing(self, stores: Open) -> None:
+        """The rows may come from a generator that raises half-way."""
+        store = stores()
+        store.write("car", [(b"a", b"1")], b"old")
+
+        def broken() -> object:
+            yield b"a", b"2"
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            store.update("car", broken(), b"new")  # type: ignore[arg-type]  # a generator of pairs
+        assert store.read("car", [b"a"]) == [b"1"]
+        assert store.meta("car") == b"old"
+        store.close()
+
     def test_views_do_not_see_each_other(self, stores: Open) -> None:
         """The same key in two views holds two values."""
         store = stores()

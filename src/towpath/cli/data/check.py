@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from towpath.cli.data.text import COUNT, VERSION
 from towpath.cli.exit import FINDINGS
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
 from towpath.cli.progress import say
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @json_option
 @click.argument("names", nargs=-1)
-@click.option("--version", type=int, help="This version, the latest unless given.")
-@click.option("--examples", default=3, show_default=True, help="Failing rows to show per check.")
+@click.option("--version", type=VERSION, help="This version, the latest unless given.")
+@click.option(
+    "--examples", type=COUNT, default=3, show_default=True, help="Failing rows to show per check."
+)
 def check(*, as_json: bool, names: tuple[str, ...], version: int | None, examples: int) -> None:
     """Hold stored rows against the contract as it is now; all datasets with data unless named.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from towpath.cli.data.overview import MINUTE
-from towpath.cli.data.text import version_or_time
+from towpath.cli.data.text import COUNT, version_or_time
 from towpath.cli.output import console, json_option, open_workspace, print_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.argument("before", default="")
 @click.argument("after", default="")
-@click.option("--examples", default=5, show_default=True, help="Rows to show of each kind.")
+@click.option(
+    "--examples", type=COUNT, default=5, show_default=True, help="Rows to show of each kind."
+)
 def diff(*, as_json: bool, name: str, before: str, after: str, examples: int) -> None:
     """Show what changed in a dataset from one version to another.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from towpath.cli.data.text import moment, names
+from towpath.cli.data.text import VERSION, moment, names
 from towpath.cli.output import console, json_option, open_workspace, print_json
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -19,7 +19,7 @@ CONTRACT = (".yaml", ".yml")
 @click.argument("file", type=FILE)
 @click.option("--columns", default="", help="Only these, with commas between.")
 @click.option("--as-of", default="", help="The rows as they stood at this time.")
-@click.option("--version", type=int, help="The rows of this version.")
+@click.option("--version", type=VERSION, help="The rows of this version.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def export(*, as_json: bool, name: str, file: Path, force: bool, **chosen: object) -> None:
     """Write a dataset to FILE: .parquet, .csv or .jsonl for rows, .odcs.yaml for the contract.

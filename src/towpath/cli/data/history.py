@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from towpath.cli.data.overview import MINUTE
-from towpath.cli.data.text import short, size
+from towpath.cli.data.text import COUNT, short, size
 from towpath.cli.output import console, json_option, open_workspace, print_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ SHOWN_SOURCE = 48
 @click.command()
 @json_option
 @click.argument("name")
-@click.option("--limit", default=20, show_default=True, help="At most so many versions.")
+@click.option(
+    "--limit", type=COUNT, default=20, show_default=True, help="At most so many versions."
+)
 def history(*, as_json: bool, name: str, limit: int) -> None:
     """List the versions of a dataset, the newest first: when, what, who and where from.
 

@@ -38,7 +38,7 @@ def ingest(*, as_json: bool, names: tuple[str, ...], source: str | None, mode: s
       overwrite    replace all rows, in one step
       append       add rows; each file is a batch that is taken in once
       merge        replace rows of the same key, add the others
-      incremental  read only rows above the highest event time (or watermark) there is
+      incremental  read only rows from the highest event time (or watermark) on
 
     \b
     Examples:

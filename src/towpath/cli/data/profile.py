@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from towpath.cli.data.text import cell, share
+from towpath.cli.data.text import VERSION, cell, share
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MINUTES = len("2013-10-01T08:30")
 @click.command()
 @json_option
 @click.argument("name")
-@click.option("--version", type=int, help="Of this version, the latest unless given.")
+@click.option("--version", type=VERSION, help="Of this version, the latest unless given.")
 @click.option("--column", default="", help="One column, with all that is known of it.")
 def profile(*, as_json: bool, name: str, version: int | None, column: str) -> None:
     """Show what each column holds: missing and different values, and how they are spread.

@@ -8,7 +8,7 @@ import click
 
 from towpath.cli.data.overview import MINUTE
 from towpath.cli.data.overview import summary as summary_of
-from towpath.cli.data.text import cell, share
+from towpath.cli.data.text import COUNT, cell, share
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FACTS = ("version", "rows", "rejected", "mode", "before", "after", "versions", "
 @click.command()
 @json_option
 @click.argument("name")
-@click.option("--rows", default=0, metavar="N", help="Show the first N rows too.")
+@click.option("--rows", type=COUNT, default=0, metavar="N", help="Show the first N rows too.")
 def show(*, as_json: bool, name: str, rows: int) -> None:
     """Show a dataset's contract, what its table holds, who used it last, and its events.
 
@@ -50,8 +50,12 @@ def show(*, as_json: bool, name: str, rows: int) -> None:
         used = last_use(workspace.catalog, f"dataset/{name}")
         events = read(workspace.catalog, subject=f"dataset/{name}", limit=EVENTS)
         summary = summary_of(workspace, dataset)
-        profile = _profile(workspace, table)
-        found = table.scan().slice(0, rows).to_pylist() if rows and table.exists() else []
+        # Other versions may come meanwhile: all that is shown is of one.
+        version = summary["version"]
+        profile, found = None, []
+        if isinstance(version, int):
+            profile = _profile(workspace, table, version)
+            found = table.scan(version=version).slice(0, rows).to_pylist() if rows else []
     if as_json:
         told = {"profile": profile, "last_use": used, "sample": found, "events": events}
         print_json({"dataset": dataset, **summary, **told})
@@ -66,13 +70,15 @@ def show(*, as_json: bool, name: str, rows: int) -> None:
         console().print(f"No data yet. [green]next:[/] towpath data ingest {name}")
 
 
-def _profile(workspace: Workspace, table: Table) -> Profile | None:
-    """Return the profile of the latest version if it is there or takes a moment."""
+def _profile(workspace: Workspace, table: Table, version: int) -> Profile | None:
+    """Return the profile of a version if it is there or takes a moment."""
     from towpath.steps.table import kept_profile, profile
 
-    known = kept_profile(workspace, table)
-    few = 0 < table.rows() * len(table.dataset.columns) <= QUICK_CELLS
-    return profile(workspace, table.dataset.name) if known is None and few else known
+    known = kept_profile(workspace, table, version=version)
+    rows = next(one.rows for one in table.versions() if one.version == version)
+    few = 0 < rows * len(table.dataset.columns) <= QUICK_CELLS
+    name = table.dataset.name
+    return profile(workspace, name, version=version) if known is None and few else known
 
 
 def _print_dataset(dataset: Dataset, summary: dict[str, object], used: Use | None) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
+from towpath.core.errors import Invalid
+
 if TYPE_CHECKING:
     from datetime import datetime
 
 STEP = 1000
 UNITS = ("B", "kB", "MB", "GB", "TB")
 SHORT = 10
+COUNT = click.IntRange(0, 1_000_000)
+VERSION_DIGITS = 18
+VERSION = click.IntRange(0, 10**VERSION_DIGITS - 1)
 SHOWN_TEXT = 16
 
 
@@ -27,7 +34,11 @@ def version_or_time(text: str) -> int | datetime | None:
         >>> version_or_time("3")
         3
     """
-    return int(text) if text.isdecimal() else moment(text)
+    if not text.isdecimal():
+        return moment(text)
+    if len(text) > VERSION_DIGITS:
+        raise Invalid("There is no version of so many digits.", hint="Run: towpath data history")
+    return int(text)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -1,44 +1,52 @@
-"""The engine in this process: sort by key and time, then one sweep a feature, on threads."""
+"""The engine in this process: arrange events by key and time, then sweep labels, on threads."""
 
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from towpath.features.arrays import (
-    Int64Array,
-    MaskArray,
-    dtype_of,
-    to_arrow,
-    to_bits,
-)
-from towpath.features.engines import SEQUENCE, TIME
+from towpath.features.arrays import words_of
+from towpath.features.engines import TIME
+from towpath.features.engines.arrange import Arranged, Piece, arrange, count_rows
 from towpath.features.engines.compile import CompiledView, compile_view
-from towpath.features.engines.kernel import COLUMN, FUNCTION, LATEST, sweep_groups
-from towpath.features.engines.order import event_order, key_codes
+from towpath.features.engines.kernel.form import COLUMN, FUNCTION, PARAMETER, SHARE
+from towpath.features.engines.kernel.sweep import sweep
+from towpath.features.engines.keys import LabelKeys
+from towpath.features.engines.read import read_events
+from towpath.features.engines.result import to_columns
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from towpath.features.arrays import Int64Array, MaskArray
+    from towpath.features.engines import Report
+    from towpath.features.engines.read import Texts
     from towpath.features.view import FeatureView
 
-Events = tuple[Int64Array, Int64Array, MaskArray]
-Result = tuple[Int64Array, MaskArray]
-TASKS_PER_WORKER = 4
+Result = tuple["Int64Array", "MaskArray"]
+# Work is cut finer than there are threads, so that they end together and stay in their caches.
+TASKS_PER_WORKER = 32
+# Within a key with much work there are fewer cuts: each has to look back over a whole window.
+COARSE = 8
+LEAST_WORK = 1 << 15
+# Events that are arranged at once, unless one key alone has more.
+ROUND = 1 << 24
 
 
 class EmbeddedEngine:
     """Computes features with the compiled kernel; see ``Engine`` for what it promises.
 
-    Threads live only as long as one call, so a fork at any other moment is safe.
+    Threads live only as long as one call, so a fork at any other moment is safe. Beyond what it is
+    given and returns, a call needs about 4 bytes for each event, and for each of ``at_once`` of
+    them another 40, and 20 for each column that features read.
 
     Args:
         workers: threads to use; by default one for each processor.
+        at_once: how many events are sorted and swept at once; those of one key always are.
 
     Example:
         >>> from towpath.features.view import FeatureView, Latest
@@ -49,109 +57,104 @@ class EmbeddedEngine:
         [None, 7]
     """
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, *, at_once: int = ROUND) -> None:
         self._workers = workers or len(os.sched_getaffinity(0))
+        self._at_once = at_once
 
-    def compute(self, view: FeatureView, events: pa.Table, labels: pa.Table) -> pa.Table:
+    def compute(
+        self,
+        view: FeatureView,
+        events: pa.Table | Iterable[pa.Table],
+        labels: pa.Table,
+        *,
+        report: Report | None = None,
+    ) -> pa.Table:
         """Return the view's features, row by row as the labels."""
-        used = {one.column for one in view.features if one.column}
-        plan = compile_view(view, {name: dtype_of(events[name].type) for name in used})
-        if events[TIME].null_count:
-            events = events.filter(pc.is_valid(events[TIME]))
-        event_codes, label_codes = key_codes(events, labels, view.keys)
-        order = event_order(event_codes, events[TIME].to_numpy(), events[SEQUENCE].to_numpy())
-        order = order[np.searchsorted(event_codes[order], 0) :]
-        label_times = labels[TIME].to_numpy()
-        label_order = event_order(label_codes, label_times, np.arange(label_codes.size))
-        sorted_codes = label_codes[label_order]
-        groups = _groups(event_codes[order], sorted_codes)
-        gathered, strings = _gather(plan, events, order)
-        out, present = self._sweep(plan, gathered, label_times[label_order], groups)
-        back = np.empty(label_order.size, dtype=np.int64)
-        back[label_order] = np.arange(label_order.size)
-        found = {}
-        for number, name in enumerate(plan.names):
-            result = out[number][back], present[number][back]
-            if plan.specs[number][FUNCTION] == LATEST:
-                result = _latest_values(plan.specs[number], gathered, result)
-            found[name] = _column(plan, number, strings, result)
-        return pa.table(found)
-
-    def _sweep(
-        self, plan: CompiledView, events: Events, at: Int64Array, groups: Int64Array
-    ) -> tuple[Int64Array, MaskArray]:
-        """Fill the results of all features, cut into tasks of about equal work."""
-        out = np.zeros((len(plan.names), at.size), dtype=np.int64)
-        present = np.zeros((len(plan.names), at.size), dtype=np.uint8)
-        parts = _cut(groups, self._workers * TASKS_PER_WORKER)
         with ThreadPoolExecutor(self._workers) as pool:
-            tasks = [
-                pool.submit(
-                    sweep_groups,
-                    events,
-                    at,
-                    plan.specs[number],
-                    (out[number], present[number]),
-                    part,
-                )
-                for part in parts
-                for number in range(len(plan.names))
-            ]
-            for task in tasks:
-                task.result()
-        return out, present
+            keys = LabelKeys(labels, view.keys)
+            read = read_events(events, keys, view.used, pool)
+            # What only held the pieces as they came is better used for arranging them.
+            pa.default_memory_pool().release_unused()
+            plan = _with_strings(view, compile_view(view, read.dtypes), read.texts)
+            # One key more than there are, without events: that of labels whose key has a null.
+            counts = count_rows(read.pieces, keys.count + 1, pool)
+            asked = _label_piece(labels, keys)
+            label_counts = count_rows([asked], keys.count + 1, pool)
+            found = (
+                np.zeros((plan.slots, labels.num_rows), dtype=np.int64),
+                np.zeros((plan.slots, labels.num_rows), dtype=np.uint8),
+            )
+            done = 0
+            for span in _rounds(counts, self._at_once):
+                own = arrange(read.pieces, counts, span, pool)
+                rows = arrange([asked], label_counts, span, pool)
+                tasks = [
+                    pool.submit(_sweep, plan, (own, rows), cut, found)
+                    for cut in _cut(own, rows, self._workers * TASKS_PER_WORKER)
+                ]
+                # Room for the next round.
+                del own, rows
+                for task in as_completed(tasks):
+                    done += task.result()
+                    if report is not None:
+                        report(done, labels.num_rows)
+        return to_columns(plan, read.texts, found)
 
 
-def _gather(
-    plan: CompiledView, events: pa.Table, order: Int64Array
-) -> tuple[Events, list[list[str]]]:
-    """Return times, values and presence of the events in order, and what codes stand for."""
-    strings = []
-    bits = np.empty((len(plan.columns), order.size), dtype=np.int64)
-    valid = np.empty((len(plan.columns), order.size), dtype=np.uint8)
-    for number, (name, dtype) in enumerate(zip(plan.columns, plan.dtypes, strict=True)):
-        values, present, distinct = to_bits(events[name], dtype)
-        bits[number], valid[number] = values[order], present[order]
-        strings.append(distinct)
-    return (events[TIME].to_numpy()[order], bits, valid), strings
+def _label_piece(labels: pa.Table, keys: LabelKeys) -> Piece:
+    """Return the labels as rows to arrange, each with its number."""
+    none, every = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8)
+    numbers = np.arange(labels.num_rows)
+    numbers.flags.writeable = False
+    return Piece(keys.codes, words_of(labels[TIME])[0], none, [numbers], [every])
 
 
-def _groups(event_codes: Int64Array, label_codes: Int64Array) -> Int64Array:
-    """Return for each key of the labels the bounds of its events and of its labels."""
-    starts = np.flatnonzero(np.diff(label_codes, prepend=-2))
-    keys = label_codes[starts]
-    groups = np.empty((starts.size, 4), dtype=np.int64)
-    groups[:, 0] = np.searchsorted(event_codes, keys, side="left")
-    groups[:, 1] = np.searchsorted(event_codes, keys, side="right")
-    groups[:, 2] = starts
-    groups[:, 3] = np.append(starts[1:], label_codes.size)
-    return groups
+def _with_strings(view: FeatureView, plan: CompiledView, texts: Sequence[Texts]) -> CompiledView:
+    """Let shares of a string look for its number among the events'."""
+    specs = plan.specs.copy()
+    for number, feature in enumerate(view.features):
+        column = specs[number, COLUMN]
+        if specs[number, FUNCTION] == SHARE and plan.dtypes[column] == "string":
+            specs[number, PARAMETER] = texts[column].index(getattr(feature, "value", "")).as_py()
+    return plan.replace(specs=specs)
 
 
-def _cut(groups: Int64Array, parts: int) -> list[Int64Array]:
-    """Cut the groups into at most ``parts`` runs of about equal work."""
-    if not groups.size:
-        return []
-    work = np.cumsum(groups[:, 1] - groups[:, 0] + groups[:, 3] - groups[:, 2])
+def _rounds(counts: Int64Array, most: int) -> Iterator[tuple[int, int]]:
+    """Cut the keys into runs with at most so many events, but at least one key each."""
+    ends, first = np.cumsum(counts), 0
+    while first < counts.size:
+        before = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, before + most, side="right")), first + 1)
+        yield first, last
+        first = last
+
+
+def _cut(events: Arranged, labels: Arranged, parts: int) -> Iterator[tuple[int, int]]:
+    """Cut the labels into runs of about equal work; a key with much of it is cut as well."""
+    if not labels.codes.size:
+        return
+    of_events, of_labels = np.diff(events.starts), np.diff(labels.starts)
+    share = of_events / np.maximum(of_labels, 1) + 1
+    work = np.cumsum(share[labels.codes])
+    parts = min(parts, int(work[-1]) // LEAST_WORK + 1)
     edges = np.searchsorted(work, np.linspace(0, work[-1], parts + 1)[1:-1])
-    return [part for part in np.split(groups, np.unique(edges)) if part.size]
+    large = of_events[labels.codes[edges]] > work[-1] / parts
+    edges = edges[~large | (np.arange(edges.size) % COARSE == COARSE - 1)]
+    edges = np.unique(np.concatenate(([0], edges, [labels.codes.size])))
+    yield from zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
 
 
-def _latest_values(spec: Int64Array, events: Events, latest: Result) -> Result:
-    """Return the values, and their presence, of the events that were found."""
-    (rows, present), (_, bits, valid) = latest, events
-    if not bits.shape[1]:
-        return rows, present
-    rows = np.where(present, rows, 0)
-    return bits[spec[COLUMN]][rows], present & valid[spec[COLUMN]][rows]
-
-
-def _column(
-    plan: CompiledView, number: int, strings: list[list[str]], result: Result
-) -> pa.Array[Any]:
-    """Turn one feature's results into an Arrow column."""
-    (out, present), dtype = result, plan.results[number]
-    if dtype == "string":
-        distinct = pa.array(strings[plan.specs[number][COLUMN]], pa.string())
-        return distinct.take(pa.array(out, pa.int64(), mask=present == 0))
-    return to_arrow(out.view(np.float64) if dtype == "float64" else out, present, dtype)
+def _sweep(
+    plan: CompiledView, arranged: tuple[Arranged, Arranged], cut: tuple[int, int], found: Result
+) -> int:
+    """Compute the features of a run of labels; return how many they are."""
+    (events, labels), (start, stop) = arranged, cut
+    values = (events.words, events.marks, events.masks)
+    rows = (labels.codes[start:stop], labels.times[start:stop])
+    sweep(
+        (events.times, events.starts, values),
+        rows,
+        (plan.specs, plan.windows),
+        (labels.words[0][start:stop], *found),
+    )
+    return stop - start

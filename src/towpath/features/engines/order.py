@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from towpath.features.arrays import Int64Array, to_codes
-from towpath.features.engines.kernel import order_by_key
+from towpath.features.engines.kernel.place import order_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

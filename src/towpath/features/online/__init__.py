@@ -19,6 +19,8 @@ class OnlineStore(Protocol):
       after a kill at any moment, sees the whole old or the whole new one. When it returns, the new
       one survives a loss of power (a store in memory excepted), the next read in this process
       sees it, and one in another process does within a tenth of a second.
+    - ``update`` does the same, but keys that it is not given keep their values; for a view never
+      written it is a ``write``.
     - Writers of one view take turns. Safe to use from several threads, and in a forked child.
     - Keys are at most 511 bytes, distinct within a generation, in any order; values of any length.
     - ``read`` answers in the order of the keys, None for a key that is not there. A value may be a
@@ -30,6 +32,10 @@ class OnlineStore(Protocol):
 
     def write(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
         """Replace the view's generation."""
+        ...
+
+    def update(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
+        """Make a generation of the present one in which the given keys have other values."""
         ...
 
     def read(self, view: str, keys: Sequence[bytes]) -> list[Buffer | None]:

@@ -14,22 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
-from numba import njit
 
 from towpath.core.errors import Invalid
 from towpath.core.instant import parse_instant, to_micros
-from towpath.features.engines.kernel import (
-    COLUMN,
-    FUNCTION,
-    LATEST,
-    Ints,
-    Mask,
-    sweep,
-)
+from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.form import COLUMN, FUNCTION, SHARE, Ints, Mask
+from towpath.features.engines.kernel.sweep import Plan, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from towpath.features.engines.compile import CompiledView
     from towpath.features.online import Buffer
 
 VERSION = 1
@@ -123,6 +118,34 @@ def _date_text(value: object, name: str) -> str:
     return found.isoformat()
 
 
+def check_held(view: str, plan: CompiledView) -> None:
+    """Refuse a view with a feature that cannot be computed from a block.
+
+    Raises:
+        Invalid: a feature is a list or decimal, or looks for a string.
+
+    Example:
+        >>> from towpath.features.engines.compile import compile_view
+        >>> from towpath.features.view import FeatureView, Latest
+        >>> view = FeatureView("car", "trips", ("car",), (Latest("km"),))
+        >>> check_held("car", compile_view(view, {"km": "int64"}))
+    """
+    for name, dtype, scale, spec in zip(
+        plan.names, plan.results, plan.scales, plan.specs, strict=True
+    ):
+        problem = ""
+        if dtype not in PYTHON_TYPES:
+            problem = f"a {dtype}"
+        elif scale:
+            problem = "made of decimals"
+        elif spec[FUNCTION] == SHARE and plan.dtypes[spec[COLUMN]] == "string":
+            problem = "the share of a string"
+        if problem:
+            message = f"The online store cannot hold {name!r} of view {view!r}: it is {problem}."
+            hint = "Use it in training sets, or move it to a view that is not served."
+            raise Invalid(message, hint=hint, view=view, feature=name)
+
+
 def pack(block: Block) -> bytes:
     """Write a key's events as bytes.
 
@@ -160,13 +183,13 @@ def read_string(data: Buffer, number: int) -> str:
     return bytes(data[base + start : base + stop]).decode()
 
 
-@njit(cache=True, nogil=True)
-def sweep_block(data: Mask, specs: Ints, layout: int, at: int, results: Ints) -> int:
+@compiled
+def sweep_block(data: Mask, plan: Plan, layout: int, at: int, results: Ints) -> int:
     """Compute all features of one key at one time from its block; OK, FOREIGN or TOO_EARLY.
 
     Args:
         data: uint8, the block.
-        specs: int64 [features, 5], as ``kernel.sweep`` reads them.
+        plan: features and windows, as ``kernel.sweep`` reads them.
         layout: the layout that the block must have.
         at: prediction time in microseconds.
         results: int64 [2, features], receives values, a float as its bits, a string as its number;
@@ -181,16 +204,16 @@ def sweep_block(data: Mask, specs: Ints, layout: int, at: int, results: Ints) ->
     if header[5] > at:
         return TOO_EARLY
     end = (HEADER + count * (2 + columns)) * WORD
-    words = data[HEADER * WORD : end].view(np.int64)
+    # Copied, as memory that cannot be written to would need a compiled form of its own.
+    words = data[HEADER * WORD : end].copy().view(np.int64)
     bits = words[2 * count :].reshape((columns, count))
-    valid = data[end : end + columns * count].reshape((columns, count))
+    valid = data[end : end + columns * count].copy().reshape((columns, count))
     bounds = np.array([0, count], dtype=np.int64)
-    times = np.array([at], dtype=np.int64)
-    out, present = results
-    for row in range(specs.shape[0]):
-        result = (out[row : row + 1], present[row : row + 1])
-        sweep((words[:count], bits, valid), bounds, times, specs[row], result)
-        if specs[row, FUNCTION] == LATEST and present[row]:
-            column, event = specs[row, COLUMN], out[row]
-            out[row], present[row] = bits[column, event], valid[column, event]
+    label = (np.zeros(1, dtype=np.int32), np.array([at], dtype=np.int64))
+    present = np.zeros((results.shape[1], 1), dtype=np.uint8)
+    found = results[0].reshape((results.shape[1], 1))
+    target = (np.zeros(1, dtype=np.int64), found, present)
+    events = (words[:count], bounds, (bits, valid, np.arange(columns)))
+    sweep(events, label, plan, target)
+    results[1] = present[:, 0]
     return OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -90,18 +91,11 @@ class LmdbStore:
 
     def write(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
         """Write a new file aside, sync it, then point to it."""
-        folder = self._folder / view
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with locked(folder / LOCK, wait_seconds=LOCK_SECONDS):
-                _remove_all_but(folder, _current(folder))
-                path = folder / f"{secrets.token_hex(8)}.lmdb"
-                _write_file(path, rows, meta)
-                write_durably(folder / POINTER, path.name.encode())
-                self._writes += 1
-                _remove_all_but(folder, path.name)
-        except (OSError, lmdb.Error) as error:
-            raise _explained(error, folder) from error
+        self._replace(view, rows, meta, keep=False)
+
+    def update(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
+        """Write a copy of the present file aside, with the rows in it, then point to it."""
+        self._replace(view, rows, meta, keep=True)
 
     def read(self, view: str, keys: Sequence[bytes]) -> list[Buffer | None]:
         """Return the values of the keys from the present generation."""
@@ -136,6 +130,24 @@ class LmdbStore:
     def close(self) -> None:
         """Let go of all files; each closes once no thread reads it."""
         self._forget()
+
+    def _replace(
+        self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes, *, keep: bool
+    ) -> None:
+        """Publish a new generation, which may begin as a copy of the present one."""
+        folder = self._folder / view
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder / LOCK, wait_seconds=LOCK_SECONDS):
+                current = _current(folder)
+                _remove_all_but(folder, current)
+                path = folder / f"{secrets.token_hex(8)}.lmdb"
+                _write_file(path, rows, meta, start=folder / current if keep and current else None)
+                write_durably(folder / POINTER, path.name.encode())
+                self._writes += 1
+                _remove_all_but(folder, path.name)
+        except (OSError, lmdb.Error) as error:
+            raise _explained(error, folder) from error
 
     def _forget(self) -> None:
         """Start with nothing open, as owned by this process."""
@@ -197,9 +209,13 @@ os.register_at_fork(
 )
 
 
-def _write_file(path: Path, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
-    """Fill a new file in one transaction and force it to the disk."""
+def _write_file(
+    path: Path, rows: Iterable[tuple[bytes, bytes]], meta: bytes, *, start: Path | None
+) -> None:
+    """Fill a new file, or a copy of one, in one transaction and force it to the disk."""
     try:
+        if start is not None:
+            shutil.copyfile(start, path)
         environment = lmdb.open(
             str(path), subdir=False, lock=False, max_dbs=2, map_size=MAP_BYTES, readahead=False
         )

@@ -31,6 +31,11 @@ class MemoryStore:
         """Replace the view's generation."""
         self._views[view] = (dict(rows), meta)
 
+    def update(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
+        """Make a generation of the present one."""
+        held, _ = self._views.get(view, ({}, b""))
+        self._views[view] = (held | dict(rows), meta)
+
     def read(self, view: str, keys: Sequence[bytes]) -> list[Buffer | None]:
         """Return the values of the keys."""
         held = self._views.get(view)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from towpath.core.finding import Severity
     from towpath.lake.dataset import Dataset
 
+KEY = "unique_key"
+
 
 class Uniqueness(NamedTuple):
     """A rule that values occur once."""
@@ -68,8 +70,8 @@ def uniqueness(dataset: Dataset) -> Iterator[Uniqueness]:
     """List the columns whose values may not be repeated, the key last."""
     for column in dataset.columns:
         if column.unique:
-            reason = f"{column.name} is that of an earlier row"
+            reason = f"{column.name} is that of"
             yield Uniqueness("unique", (column.name,), column.severity, reason)
     if dataset.key:
-        reason = f"the key {', '.join(dataset.key)} is that of an earlier row"
-        yield Uniqueness("unique_key", dataset.key, "block", reason)
+        reason = f"the key {', '.join(dataset.key)} is that of"
+        yield Uniqueness(KEY, dataset.key, "block", reason)

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from towpath.lake.checks.column import column_checks
-from towpath.lake.checks.existing import uniqueness
+from towpath.lake.checks.existing import KEY, uniqueness
 from towpath.lake.checks.failure import Failure, blocked_rows
-from towpath.lake.checks.reference import no_data
-from towpath.lake.checks.unique import find_copies, later_copies
+from towpath.lake.checks.reference import no_data, self_references
+from towpath.lake.checks.unique import find_copies, surplus_copies
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,12 @@ WORKERS = os.cpu_count() or 1
 
 
 def check_rows(
-    dataset: Dataset, table: pa.Table, *, existing: Existing | None = None, lookup: Lookup = no_data
+    dataset: Dataset,
+    table: pa.Table,
+    *,
+    existing: Existing | None = None,
+    lookup: Lookup = no_data,
+    keep_last: bool = False,
 ) -> list[Failure]:
     """Run every check of the contract over a conforming table.
 
@@ -35,11 +40,13 @@ def check_rows(
         table: the rows, as ``conform`` returns them.
         existing: the rows that came before, with which keys and unique values are compared.
         lookup: returns a column of a dataset that is referred to, or None where it has no data.
+        keep_last: of rows with one key, keep the last and not the first.
 
     Returns:
         one entry for each check, with the rows that failed it. Whether a value or a key is
         repeated is judged among the rows that pass all other blocking checks: the first of
-        several is kept.
+        several is kept. Whether a row that is referred to exists in the same dataset is judged
+        last, so the table must be a whole batch where a column refers to its own dataset.
 
     Raises:
         NotFound: a dataset that is referred to has no data.
@@ -67,11 +74,14 @@ def check_rows(
         found = [one.result() for one in copies]
     valid = ~blocked_rows(failures, table.num_rows)
     for rule, repeated in zip(rules, found, strict=True):
+        last = keep_last and rule.check == KEY
+        rows = surplus_copies(repeated, valid, keep_last=last)
+        reason = f"{rule.reason} {'a later' if last else 'an earlier'} row"
         subject = f"{dataset.name}.{'+'.join(rule.columns)}"
-        rows = later_copies(repeated, valid)
-        failures.append(
-            Failure(rule.check, subject, rule.severity, rule.reason, rows, rule.columns)
-        )
+        failures.append(Failure(rule.check, subject, rule.severity, reason, rows, rule.columns))
+    if any(column.refers_to(dataset.name) for column in dataset.columns):
+        valid = ~blocked_rows(failures, table.num_rows)
+        failures += self_references(dataset, table, valid, lookup=lookup)
     return failures
 
 

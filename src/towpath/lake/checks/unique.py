@@ -70,24 +70,27 @@ def find_copies(
     return Copies(numbers[repeated], codes[repeated])
 
 
-def later_copies(copies: Copies, valid: Mask) -> Ints:
-    """Return the rows whose value a row that came before, or an earlier valid row, has.
+def surplus_copies(copies: Copies, valid: Mask, *, keep_last: bool = False) -> Ints:
+    """Return all valid rows but one of those with the same value.
 
     Args:
         copies: rows whose value occurs more than once.
         valid: marks the rows of the batch that count; the others are not returned.
+        keep_last: keep the last one, and not the first; one that came before is the first.
 
     Example:
         >>> copies = Copies(np.array([0, 1, 2]), np.array([7, 7, 7]))
-        >>> later_copies(copies, np.array([False, True, True]))
+        >>> surplus_copies(copies, np.array([False, True, True]))
         array([2])
     """
     counted = copies.rows < 0
     counted[~counted] = valid[copies.rows[~counted]]
     rows, codes = copies.rows[counted], copies.codes[counted]
-    later = np.ones(len(rows), dtype=np.bool_)
-    later[np.unique(codes, return_index=True)[1]] = False
-    found = rows[later]
+    if keep_last:
+        rows, codes = rows[::-1], codes[::-1]
+    surplus = np.ones(len(rows), dtype=np.bool_)
+    surplus[np.unique(codes, return_index=True)[1]] = False
+    found = np.sort(rows[surplus])
     return found[found >= 0]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow.fs as pafs
 
 from towpath.core.errors import Invalid, NotFound
+from towpath.core.url import check_no_login
 from towpath.lake.sources.s3 import SCHEME, s3_error, s3_file_system
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def find_files(pattern: str, root: Path) -> list[StoredFile]:
         root: the project's folder, from which a path starts.
 
     Raises:
-        Invalid: another kind of URL, or a folder that holds a Delta table.
+        Invalid: another kind of URL, one with a key in it, or a folder that holds a Delta table.
         NotFound: no file is there.
         Denied: the bucket may not be read.
         Unavailable: the bucket cannot be reached.
@@ -74,6 +75,7 @@ def find_files(pattern: str, root: Path) -> list[StoredFile]:
         ...     [Path(file.path).name for file in find_files("*.csv", Path(folder))]
         ['a.csv', 'b.csv']
     """
+    check_no_login(pattern)
     if pattern.startswith(SCHEME):
         try:
             return _found(s3_file_system(os.environ), pattern.removeprefix(SCHEME), SCHEME)

@@ -27,7 +27,7 @@ def open_source(
         source: a path, folder, glob or ``s3://`` URL, a definition, or rows in memory: a table of
             Arrow, a frame of Polars or pandas, a relation of DuckDB, record batches.
         root: the project's folder, from which paths start.
-        since: read only rows whose watermark is above; None for all.
+        since: read only rows whose watermark is at or above it; None for all.
 
     Raises:
         Invalid: neither a source is given nor does the dataset name one, or it gives no rows.

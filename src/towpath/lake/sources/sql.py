@@ -47,7 +47,7 @@ class Selection(NamedTuple):
         query: a SELECT, or empty.
         columns: the columns to read of a table.
         order: columns to sort by.
-        mark: rows at or below it are left out; None for all rows.
+        mark: rows below it are left out; None for all rows.
     """
 
     table: str
@@ -146,7 +146,7 @@ class SqlDatabase:
         if wanted.mark is None:
             return statement
         column = _column(wanted.mark.column)
-        return statement.where(sa.or_(column > wanted.mark.since, column.is_(None)))
+        return statement.where(sa.or_(column >= wanted.mark.since, column.is_(None)))
 
     def _table(self, connection: sa.Connection, wanted: Selection) -> sa.TableClause:
         """Find the table or view, and see that it has the columns."""

@@ -31,7 +31,7 @@ ORDERED: dict[str, tuple[type, ...]] = {
 
 
 class Watermark(Record, frozen=True):
-    """The rows to read: those whose value in a column is above one that was seen.
+    """The rows to read: those whose value in a column is at or above one that was seen.
 
     Args:
         column: a column that grows with every row, such as the event time.
@@ -90,25 +90,25 @@ def watermark_column(dataset: Dataset, name: str = "") -> Column:
 
 
 def later(tables: Iterable[pa.Table], mark: Watermark | None) -> Iterator[pa.Table]:
-    """Keep the rows above the watermark; those without a value stay, to be found by the checks.
+    """Keep the rows from the watermark on; those without a value stay, to be found by the checks.
 
     Example:
         >>> rows = pa.table({"id": [6, 7, 8, None]})
         >>> [one["id"].to_pylist() for one in later([rows], Watermark("id", 7))]
-        [[8, None]]
+        [[7, 8, None]]
     """
     for table in tables:
-        kept = table if mark is None else table.filter(_above(table, mark))
+        kept = table if mark is None else table.filter(_from_on(table, mark))
         if kept.num_rows:
             yield kept
 
 
-def _above(table: pa.Table, mark: Watermark) -> pc.Expression:
+def _from_on(table: pa.Table, mark: Watermark) -> pc.Expression:
     """Return the condition as an expression over the table."""
     since = pa.scalar(mark.since, table.schema.field(mark.column).type)
     column = pc.field(mark.column)
-    above: pc.Expression = (column > since) | column.is_null()
-    return above
+    from_on: pc.Expression = (column >= since) | column.is_null()
+    return from_on
 
 
 def _value(dtype: str, column: str, since: object) -> Since:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from towpath.core.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
@@ -97,7 +97,11 @@ class TableReader(Protocol):
         ...
 
     def version_of(self, name: str, batch: str) -> int | None:
-        """Return the version that a batch made, or None where its rows are not in place."""
+        """Return the version that a batch made, or None where its rows are not in place.
+
+        Where a file is damaged, a batch that replaced all rows is not in place either, so that it
+        is written again; for any other, ``Contract`` is raised.
+        """
         ...
 
 
@@ -114,6 +118,8 @@ class TableWriter(Protocol):
     - A write names its batch. While the rows of a batch are in place, the same batch appended or
       merged again, or overwriting the version that it made itself, does nothing and returns the
       version that the batch made. So a write that was cut short is simply done again.
+    - A write that builds on files which are missing or damaged raises ``Contract``; an overwrite
+      builds on none.
     - Writers of one table take turns, also across processes and machines. One that was stopped
       and overtaken cannot commit any more.
     - ``Conflict`` where columns differ (an append or merge may add nullable columns, no more) or
@@ -136,11 +142,13 @@ class TableWriter(Protocol):
         """Join small files into few; rows and their order stay. Return the latest version."""
         ...
 
-    def vacuum(self, name: str, *, pinned: AbstractSet[int], older_than: timedelta) -> Vacuumed:
+    def vacuum(
+        self, name: str, *, pinned: Callable[[], AbstractSet[int]], older_than: timedelta
+    ) -> Vacuumed:
         """Remove data files that only old versions need.
 
         Kept are the latest version, the pinned ones, and those that were the latest at some time
-        within ``older_than``.
+        within ``older_than``. What is pinned is asked once the turn is taken.
         """
         ...
 

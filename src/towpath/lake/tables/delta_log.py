@@ -124,6 +124,11 @@ class DeltaLog:
         replaced = self._table.transaction_version(OVERWRITE) or 0
         return version if version is not None and version >= replaced else None
 
+    def replaced(self, batch: str) -> bool:
+        """Tell whether a batch replaced all rows, and none came later that did."""
+        version = self._table.transaction_version(batch)
+        return version is not None and version == self._table.transaction_version(OVERWRITE)
+
     def commit(self, change: Change, schema: pa.Schema, version: int, *, at: int) -> None:
         """Write the next version.
 

@@ -58,9 +58,9 @@ class Disk:
     def explained(self, error: OSError) -> TowpathError:
         """Tell a refusal, which stays, from a disk that is full or failing."""
         if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-            message = f"The lake may not be written at {self.root}: {error}."
+            message = f"The lake may not be read or written at {self.root}: {error}."
             return Denied(message, hint="Check the path and its permissions.")
-        message = f"The lake cannot be written at {self.root}: {error}."
+        message = f"The lake cannot be read or written at {self.root}: {error}."
         return Unavailable(message, hint="Free some space or mend the disk.")
 
 

@@ -11,6 +11,7 @@ import pyarrow.fs as pafs
 from towpath.catalog.leases import LEASE_SECONDS
 from towpath.core.clock import Clock, SystemClock
 from towpath.core.errors import Denied, Invalid, TowpathError, Unavailable
+from towpath.core.url import check_no_login
 from towpath.lake.tables.versioned import VersionedTables
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Bucket:
         environ: the environment's variables.
 
     Raises:
-        Invalid: the URL names no bucket.
+        Invalid: the URL names no bucket, or holds a key.
 
     Example:
         >>> Bucket("s3://lake/production", {"AWS_REGION": "eu-west-1"}).url("trips")
@@ -48,6 +49,7 @@ class Bucket:
 
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         """Name the place; nothing is asked yet."""
+        check_no_login(url)
         self.root = url.removeprefix("s3://").strip("/")
         if not url.startswith("s3://") or not self.root:
             message = f"The lake's URL {url!r} names no bucket."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     import pyarrow.fs as pafs
 
@@ -48,6 +49,31 @@ class Storage(Protocol):
     def explained(self, error: OSError) -> TowpathError:
         """Say what an error means for the caller."""
         ...
+
+
+@contextmanager
+def explained(storage: Storage) -> Iterator[None]:
+    """Say of a failing disk or bucket what it means.
+
+    Raises:
+        Denied: it refuses.
+        Unavailable: it does not answer.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from towpath.core.errors import Denied
+        >>> from towpath.lake.tables.disk import Disk
+        >>> try:
+        ...     with explained(Disk(Path("lake"))):
+        ...         raise PermissionError
+        ... except Denied as error:
+        ...     print(error.hint)
+        Check the path and its permissions.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise storage.explained(error) from error
 
 
 def stored_hash(storage: Storage, path: str) -> str:

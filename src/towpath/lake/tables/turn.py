@@ -143,6 +143,19 @@ class Turn:
         """Return the version that a batch made, where its rows are in place."""
         return None if self.current is None else self.log.made(batch)
 
+    def done(self, batch: str) -> int | None:
+        """Return the version that a batch made, if the table is still as it was written.
+
+        Raises:
+            Contract: a file is missing or damaged, so that nobody is told that all is well.
+        """
+        version = self.made(batch)
+        if version is None:
+            self.check_present()
+        else:
+            self.check(list(self.files))
+        return version
+
     def check(self, names: list[str]) -> None:
         """Hold data files of the latest version against their hashes.
 
@@ -150,6 +163,14 @@ class Turn:
             Contract: one is missing or damaged.
         """
         self.place.verified.check(self.name, {name: self.files[name] for name in names})
+
+    def check_present(self) -> None:
+        """Look whether all data files of the latest version are there.
+
+        Raises:
+            Contract: one is missing.
+        """
+        self.place.verified.check_present(self.name, self.files)
 
     def write(self, chunks: Iterable[pa.Table]) -> tuple[NewFile, ...]:
         """Write data files that no version needs yet."""

@@ -9,6 +9,7 @@ from towpath.lake.tables import Vacuumed
 from towpath.lake.tables.data_file import list_files, remove_files, written_before
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -16,19 +17,24 @@ if TYPE_CHECKING:
     from towpath.lake.tables.turn import Turn
 
 
-def vacuum(turn: Turn, *, pinned: AbstractSet[int], horizon: datetime) -> Vacuumed:
+def vacuum(turn: Turn, *, pinned: Callable[[], AbstractSet[int]], horizon: datetime) -> Vacuumed:
     """Remove the files that no kept version needs, and note which versions need them.
 
     The note comes first: a vacuum that is cut short leaves files, which the next one removes.
 
     Args:
         turn: the writer's.
-        pinned: versions that are kept.
+        pinned: returns the versions that are kept; it is asked in the turn, so that what was
+            made from one while this waited counts.
         horizon: versions that were the latest at or after this time are kept.
+
+    Raises:
+        Contract: the latest version is damaged; older ones may hold what it lacks.
     """
+    turn.check(list(turn.files))
     db, name = turn.place.db, turn.name
     versions = table_versions.every(db, name)
-    keep = kept(versions, pinned=pinned, horizon=horizon)
+    keep = kept(versions, pinned=pinned(), horizon=horizon)
     needed = {file for one in keep for file in one.files}
     lost = tuple(
         one.version for one in versions if not one.vacuumed and not needed.issuperset(_data(one))

@@ -25,9 +25,10 @@ from towpath.lake.tables.compact import joined, neighbours
 from towpath.lake.tables.data_file import data_set, numbered, pieces, read_files
 from towpath.lake.tables.delta_log import Change, CommitTaken, arrow_schema, commit_file
 from towpath.lake.tables.merge import checked_key, survivors, touched
+from towpath.lake.tables.storage import explained
 from towpath.lake.tables.turn import Place, Turn, data_files, open_log
 from towpath.lake.tables.vacuum import vacuum
-from towpath.lake.tables.verified import RESTORE, VerifiedFiles
+from towpath.lake.tables.verified import VerifiedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,7 +90,9 @@ class VersionedTables:
         self._wanted(name, None)
         return self._again(name, self._compact)
 
-    def vacuum(self, name: str, *, pinned: AbstractSet[int], older_than: timedelta) -> Vacuumed:
+    def vacuum(
+        self, name: str, *, pinned: Callable[[], AbstractSet[int]], older_than: timedelta
+    ) -> Vacuumed:
         """Remove data files that only old versions need.
 
         Kept are the latest version, the pinned ones, and those that were the latest at some time
@@ -110,15 +113,12 @@ class VersionedTables:
     ) -> pa.Table:
         """Read rows of the latest or the given version."""
         wanted = self._wanted(name, version)
-        self._place.verified.check(name, wanted.files)
         paths = [f"{name}/{file}" for file in data_files(wanted)]
         schema = ordered(arrow_schema(wanted.schema)) if wanted.schema else None
         try:
-            found = data_set(self._place.storage, paths, schema)
-            return read_files(found, columns=columns, where=where)
-        except OSError as error:
-            message = f"A file of dataset {name!r} cannot be read: {error}."
-            raise Contract(message, hint=RESTORE, dataset=name) from error
+            with self._whole(wanted):
+                found = data_set(self._place.storage, paths, schema)
+                return read_files(found, columns=columns, where=where)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             message = f"The stored rows of dataset {name!r} cannot be read so: {error}."
             hint = "Check names and types; if the contract has changed, ingest the dataset again."
@@ -127,8 +127,9 @@ class VersionedTables:
     def files(self, name: str, *, version: int | None = None) -> DataFiles:
         """Check the files of the latest or the given version, for other engines to read."""
         wanted = self._wanted(name, version)
-        self._place.verified.check(name, wanted.files)
         storage = self._place.storage
+        with explained(storage):
+            self._place.verified.check(name, wanted.files)
         return DataFiles(
             table=storage.url(name),
             version=wanted.version,
@@ -139,7 +140,8 @@ class VersionedTables:
     def schema(self, name: str, *, version: int | None = None) -> pa.Schema:
         """Return the columns of the latest or the given version, ``_seq`` among them."""
         wanted = self._wanted(name, version)
-        text = wanted.schema or open_log(self._place.storage, name, wanted.version).schema
+        with explained(self._place.storage):
+            text = wanted.schema or open_log(self._place.storage, name, wanted.version).schema
         return ordered(arrow_schema(text))
 
     def version(self, name: str) -> int | None:
@@ -153,16 +155,28 @@ class VersionedTables:
         return table_versions.every(self._place.db, name)
 
     def version_of(self, name: str, batch: str) -> int | None:
-        """Return the version that a batch made, or None where its rows are not in place."""
+        """Return the version that a batch made, or None where its rows are not in place.
+
+        A batch that replaced all rows counts as not in place once a file is damaged: it mends the
+        table by being written again.
+
+        Raises:
+            Contract: a file is missing or damaged, and the batch would not mend it.
+        """
         current = self._current(name)
         if current is None:
             return None
-        made = open_log(self._place.storage, name, current.version).made(batch)
-        return made if made is not None and self._intact(current) else None
+        with explained(self._place.storage):
+            log = open_log(self._place.storage, name, current.version)
+            made = log.made(batch)
+            if made is None or (log.replaced(batch) and not self._intact(current)):
+                return None
+            self._place.verified.check(name, current.files)
+            return made
 
     def _append(self, turn: Turn, rows: Rows, batch: str) -> int:
         """Write the rows after those that are there."""
-        done = turn.made(batch)
+        done = turn.done(batch)
         if done is not None:
             return done
         given, parts = pieces(turn.name, rows)
@@ -187,7 +201,7 @@ class VersionedTables:
         """Write the rows, and again the files that hold their keys, without those."""
         if turn.columns is None:
             return self._append(turn, rows, batch)
-        done = turn.made(batch)
+        done = turn.done(batch)
         if done is not None:
             return done
         schema = evolved(turn.name, turn.columns, storable(turn.name, rows.schema))
@@ -211,6 +225,7 @@ class VersionedTables:
         """Write files that follow each other as one."""
         if turn.current is None or turn.columns is None:
             return 0
+        turn.check_present()
         rows = turn.rows(turn.log)
         groups = neighbours({name: rows[name] for name in turn.files})
         if not groups:
@@ -267,8 +282,9 @@ class VersionedTables:
         recorded = table_versions.latest(self._place.db, name)
         following = 0 if recorded is None else recorded.version + 1
         path = f"{name}/{commit_file(following)}"
-        if self._place.storage.identities([path])[0] is None:
-            return recorded
+        with explained(self._place.storage):
+            if self._place.storage.identities([path])[0] is None:
+                return recorded
         try:
             with self._turn(name, wait_seconds=0) as turn:
                 return turn.current
@@ -295,6 +311,24 @@ class VersionedTables:
             hint = f"The oldest that is kept is {kept[0].version}."
             raise NotFound(message, hint=hint, dataset=name, version=version)
         return wanted
+
+    @contextmanager
+    def _whole(self, version: TableVersion) -> Iterator[None]:
+        """Read the files of a version, which are as they were written.
+
+        Raises:
+            Contract: one is missing or damaged.
+            Unavailable: the disk or bucket fails, which says nothing of the files.
+        """
+        verified = self._place.verified
+        with explained(self._place.storage):
+            verified.check(version.dataset, version.files)
+            try:
+                yield
+            except OSError:
+                # It tells as well that a file changed after it was checked.
+                verified.check_again(version.dataset, version.files)
+                raise
 
     def _intact(self, version: TableVersion) -> bool:
         """Tell whether every file of a version is as it was written."""

@@ -1,0 +1,1 @@
+"""Spark: sessions and a cluster of this machine; the only place that configures it."""
