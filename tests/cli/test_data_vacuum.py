@@ -47,7 +47,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with Workspace(folder, clock=clock) as workspace:
             workspace.lake.ingest("orders", rows.slice(number))
         if number == 1:
-            run("feature", "training-set", "returned")
+            run("feature", "training-set", "--model", "returned")
     return folder
 
 
