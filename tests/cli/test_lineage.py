@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +13,7 @@ from towpath.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Ask = Callable[..., str]
 
@@ -27,24 +26,18 @@ feature_view/aircraft.seats is made of 1 dataset, 1 source
 └── dataset/planes.tail_number
     └── source/data/planes.parquet
 """
-EXAMPLE = Path(__file__).parents[2] / "examples" / "nycflights"
 
 
 @pytest.fixture(scope="module")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def flights(applied: Path) -> Path:
     """The flights project, applied, with two versions of its model that runs made."""
-    root = tmp_path_factory.mktemp("example") / "nycflights"
-    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("data", ".towpath"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        assert CliRunner().invoke(towpath, ["apply"], catch_exceptions=False).exit_code == 0
-    with Workspace(root) as workspace:
+    with Workspace(applied) as workspace:
         arrivals = Node("dataset", "arrivals", version="4")
         record_run(workspace.catalog, "ingest_1", writes=[arrivals])
         for number in ("9", "10"):
             model = Node("model", "delay", version=number)
             record_run(workspace.catalog, f"train_{number}", reads=[arrivals], writes=[model])
-    return root
+    return applied
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +15,9 @@ from towpath.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Find = Callable[..., str]
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "nycflights"
 
 
 def run(*arguments: str) -> str:
@@ -30,18 +27,13 @@ def run(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def flights(applied: Path) -> Path:
     """The flights project, applied; its planes were read today, its weather long ago."""
-    root = tmp_path_factory.mktemp("example") / "nycflights"
-    shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns("data", ".towpath"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        run("apply")
     now = SystemClock().now()
-    with Workspace(root) as workspace:
+    with Workspace(applied) as workspace:
         for name, at in (("planes", now), ("weather", now - timedelta(days=40))):
             used(workspace.catalog, f"dataset/{name}", actor="ada", action="dataset.read", at=at)
-    return root
+    return applied
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from towpath.lake.row_codes import row_codes
 from towpath.lake.source_spec import SourceSpec
 from towpath.lake.sources.watermark import watermark_column
+from towpath.lake.stored import stored_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,10 +46,8 @@ class Increment:
         self._store = store
         self._column = watermark_column(dataset, named).name
         self._taken: pa.Table | None = None
-        self.since: object = None
-        if store.version(dataset.name) is not None:
-            values = store.scan(dataset.name, columns=[self._column])[self._column]
-            self.since = pc.max(values).as_py()
+        values = stored_column(store, dataset.name, self._column)
+        self.since: object = None if values is None else pc.max(values).as_py()
 
     def start(self, aside: Aside, batches: list[str]) -> None:
         """Read what is there from the watermark on, stored or set aside by those batches."""

@@ -12,12 +12,13 @@ from towpath.catalog import events
 from towpath.core.errors import Contract, Invalid
 from towpath.core.event import Event
 from towpath.core.finding import Finding
-from towpath.lake.aside import REJECTED, Aside
+from towpath.lake.aside import Aside
 from towpath.lake.checks import Existing, counted
 from towpath.lake.increment import Increment
 from towpath.lake.intake import Beside, Intake
 from towpath.lake.report import IngestReport, joined
 from towpath.lake.sources import open_source
+from towpath.lake.stored import stored_column
 from towpath.lake.taken import Memory, Taken
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, float], None]
     Values = pa.ChunkedArray[Any]
 
-__all__ = ["REJECTED", "Request", "ingest"]
+SHOWN = 3
 
 
 class Request(NamedTuple):
@@ -149,9 +150,10 @@ class _Ingestion:
     def _take(self, batch: Batch, changed: list[str]) -> IngestReport:
         """Check a batch and write it; what an earlier try wrote is not written again."""
         lake, name = self._lake, self._dataset.name
-        beside = Beside(self._compared(batch), self._lookup, keep_last=self._merges)
+        made = lake.store.version_of(name, batch.key)
+        beside = Beside(self._compared(batch, made), self._lookup, keep_last=self._merges)
         intake = Intake(self._dataset, batch.key, beside=beside, now=lake.clock.now())
-        rows = self._accepted(batch, intake)
+        rows = self._accepted(batch, intake, tried=made is not None)
         version = self._write(rows, batch)
         for _ in rows:
             # The store knew the batch and took nothing: the rest is still to be counted.
@@ -182,9 +184,8 @@ class _Ingestion:
         write = store.overwrite if self._mode == "overwrite" else store.append
         return write(name, chain([first], rows), batch=batch.key)
 
-    def _accepted(self, batch: Batch, intake: Intake) -> Iterator[pa.Table]:
+    def _accepted(self, batch: Batch, intake: Intake, *, tried: bool) -> Iterator[pa.Table]:
         """Give the rows that may go in; before they count, the others are set aside."""
-        made = self._lake.store.version_of(self._dataset.name, batch.key)
         yield from intake.accept(self._read(batch))
         exists = self._lake.store.version(self._dataset.name) is not None
         if self._increment and exists and not intake.rows:
@@ -192,7 +193,7 @@ class _Ingestion:
         intake.close(batch.origin, may_be_bad=self._mode != "overwrite" and exists)
         if self._mode == "overwrite":
             self._aside.replace(intake.rejected, batch=batch.key)
-        elif made is None:
+        elif not tried:
             self._aside.add(intake.rejected, batch=batch.key)
 
     def _read(self, batch: Batch) -> Iterator[tuple[str, pa.Table]]:
@@ -223,17 +224,18 @@ class _Ingestion:
         if self._request.progress is not None:
             self._request.progress(self._rows, self._done / self._size if self._size else 0.0)
 
-    def _compared(self, batch: Batch) -> Existing:
-        """Return the rows that are there already, with which those of a batch are compared."""
+    def _compared(self, batch: Batch, made: int | None) -> Existing:
+        """Return the rows that are there already, with which those of a batch are compared.
+
+        Those that the batch made itself, in an earlier try, are not among them.
+        """
         dataset, store = self._dataset, self._lake.store
         if not dataset.identity or self._mode == "overwrite":
             return Existing(dataset)
-        made = store.version_of(dataset.name, batch.key)
         version = store.version(dataset.name) if made is None else made - 1
         if self._merges:
             return Existing(dataset, self._others(batch, version))
         if made is not None:
-            # An earlier try wrote the rows: they are not to be compared with themselves.
             return Existing(dataset, self._stored(version))
         if self._existing is None:
             self._existing = Existing(dataset, self._stored(version))
@@ -260,13 +262,11 @@ class _Ingestion:
 
         That of the dataset itself is what stays of it, and so not kept from batch to batch.
         """
-        store, itself = self._lake.store, name == self._dataset.name
-        if itself and self._mode == "overwrite":
-            return None
-        if itself or (name, column) not in self._looked_up:
-            there = store.version(name) is not None
-            found = store.scan(name, columns=[column])[column] if there else None
-            self._looked_up[name, column] = found
+        if name == self._dataset.name:
+            replaced = self._mode == "overwrite"
+            return None if replaced else stored_column(self._lake.store, name, column)
+        if (name, column) not in self._looked_up:
+            self._looked_up[name, column] = stored_column(self._lake.store, name, column)
         return self._looked_up[name, column]
 
     def _record(self, batch: Batch, report: IngestReport) -> None:
@@ -311,9 +311,6 @@ class _Ingestion:
                 [first.message, *(f"{one.where}: {one.message}" for one in refused[1:SHOWN])]
             )
         return Contract(message, where=first.where, hint=first.hint, **first.data)
-
-
-SHOWN = 3
 
 
 def _again(known: Taken, batch: Batch, *, rules: str) -> IngestReport:

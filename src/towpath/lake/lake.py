@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from towpath.catalog.usage import used
 from towpath.core.errors import Invalid, NotFound, TowpathError, did_you_mean
-from towpath.lake.ingest import REJECTED, Request
+from towpath.lake.aside import REJECTED
+from towpath.lake.ingest import Request
 from towpath.lake.ingest import ingest as take_in
 from towpath.lake.system import SYSTEM_DATASETS
 from towpath.lake.table import Table

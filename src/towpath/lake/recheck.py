@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -12,6 +12,7 @@ from towpath.core.finding import Finding
 from towpath.core.record import Record
 from towpath.lake.checks import Example, check_batch, check_rows, examples, findings, latest_event
 from towpath.lake.contract import arrow_schema, conform
+from towpath.lake.stored import stored_column
 
 if TYPE_CHECKING:
     from towpath.catalog.table_versions import TableVersion
@@ -83,7 +84,7 @@ def recheck(lake: Lake, name: str, *, version: int | None = None, shown: int = 0
     chosen = latest if version is None else version
     rows = _in_contract(dataset, table.scan(version=chosen))
     committed = next(one for one in table.versions() if one.version == chosen)
-    failures = check_rows(dataset, rows, lookup=partial(_column, lake))
+    failures = check_rows(dataset, rows, lookup=partial(stored_column, lake.store))
     whole = _freshness(lake, dataset, rows, None if chosen == latest else committed)
     keyed = [
         one.replace(columns=tuple(dict.fromkeys((*dataset.key, *one.columns)))) for one in failures
@@ -119,10 +120,3 @@ def _freshness(
     now = lake.clock.now() if committed is None else committed.at
     found = check_batch(dataset, rows=rows.num_rows, latest=latest_event(dataset, rows), now=now)
     return tuple(one for one in found if one.check == FRESHNESS)
-
-
-def _column(lake: Lake, name: str, column: str) -> pa.ChunkedArray[Any] | None:
-    """Read a column that another refers to, None where there is no data."""
-    if lake.store.version(name) is None:
-        return None
-    return lake.store.scan(name, columns=[column])[column]

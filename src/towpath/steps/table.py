@@ -17,7 +17,7 @@ from towpath.core.record import Record, fingerprint, from_json, to_json
 from towpath.core.settings import local_path
 from towpath.lake.history import data_files
 from towpath.lake.profile import Profile
-from towpath.lake.sources.s3 import SCHEME, s3_error, s3_file_system
+from towpath.lake.s3 import SCHEME, s3_error, s3_file_system
 from towpath.lake.tables.vacuum import kept
 from towpath.steps.pin import Pin, pins
 

@@ -15,7 +15,7 @@ from towpath.core.errors import Contract
 from towpath.features.arrays import micros_of
 from towpath.features.condition import satisfying
 from towpath.features.engines import SEQUENCE, TIME
-from towpath.lake.sources.s3 import SCHEME, s3_error, s3_file_system
+from towpath.lake.s3 import SCHEME, s3_error, s3_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

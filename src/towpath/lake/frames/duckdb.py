@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import duckdb
 import pyarrow.dataset as pads
 
-from towpath.lake.sources.s3 import SCHEME, s3_file_system
+from towpath.lake.s3 import SCHEME, s3_file_system
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from towpath.core.errors import Conflict, Contract, Denied, Invalid, NotFound, TowpathError
 from towpath.lake.contract import conform
+from towpath.lake.s3 import SCHEME, s3_error
 from towpath.lake.sources.csv import read_csv
 from towpath.lake.sources.json_lines import read_json_lines
 from towpath.lake.sources.location import KINDS, file_key, find_files
 from towpath.lake.sources.parquet import read_parquet
 from towpath.lake.sources.part import Part
 from towpath.lake.sources.pieces import in_pieces
-from towpath.lake.sources.s3 import SCHEME, s3_error
 from towpath.lake.sources.watermark import later
 
 if TYPE_CHECKING:

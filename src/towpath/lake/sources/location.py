@@ -12,7 +12,7 @@ import pyarrow.fs as pafs
 
 from towpath.core.errors import Invalid, NotFound
 from towpath.core.url import check_no_login
-from towpath.lake.sources.s3 import SCHEME, s3_error, s3_file_system
+from towpath.lake.s3 import SCHEME, s3_error, s3_file_system
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -12,6 +12,7 @@ from towpath.catalog.leases import LEASE_SECONDS
 from towpath.core.clock import Clock, SystemClock
 from towpath.core.errors import Denied, Invalid, TowpathError, Unavailable
 from towpath.core.url import check_no_login
+from towpath.lake.s3 import ALLOWED, NETWORK, first_line, is_refusal, s3_file_system
 from towpath.lake.tables.versioned import VersionedTables
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FEW = 8
 # Times in a bucket count seconds: what was written twice within one looks the same.
 YOUNG_NANOSECONDS = 2_000_000_000
-REFUSED = ("ACCESS_DENIED", "AccessDenied", "403", "Forbidden", "InvalidAccessKeyId")
 # The catalog waits while a commit is written, and its other writers wait for it.
 COMMIT_TIMEOUT = "8s"
 
@@ -54,23 +54,16 @@ class Bucket:
         if not url.startswith("s3://") or not self.root:
             message = f"The lake's URL {url!r} names no bucket."
             raise Invalid(message, hint="Write lake = 's3://BUCKET/PREFIX' in towpath.toml.")
-        endpoint = environ.get("AWS_ENDPOINT_URL", "")
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-        scheme, _, address = endpoint.rpartition("://")
-        bucket = pafs.S3FileSystem(
-            endpoint_override=address or None,
-            scheme="http" if scheme == "http" else "https",
-            region=region,
-        )
+        endpoint, bucket = environ.get("AWS_ENDPOINT_URL", ""), s3_file_system(environ)
         self.filesystem: pafs.FileSystem = pafs.SubTreeFileSystem(self.root, bucket)
         self.options = {
-            "aws_region": region,
+            "aws_region": bucket.region,
             "aws_conditional_put": "etag",
             "timeout": COMMIT_TIMEOUT,
         }
         if endpoint:
             self.options["aws_endpoint_url"] = endpoint
-        if scheme == "http":
+        if endpoint.startswith("http://"):
             self.options["aws_allow_http"] = "true"
 
     def url(self, path: str) -> str:
@@ -101,12 +94,12 @@ class Bucket:
 
     def explained(self, error: OSError) -> TowpathError:
         """Tell a refusal from a bucket that cannot be reached."""
-        reason = str(error).partition("\n")[0]
-        if any(sign in reason for sign in REFUSED):
+        reason = first_line(error)
+        if is_refusal(error):
             message = f"The lake may not be read or written at s3://{self.root}: {reason}."
-            return Denied(message, hint="Check the credentials and what they allow.")
+            return Denied(message, hint=ALLOWED)
         message = f"The lake at s3://{self.root} does not answer: {reason}."
-        return Unavailable(message, hint="Check AWS_ENDPOINT_URL, the bucket and the network.")
+        return Unavailable(message, hint=NETWORK)
 
 
 class S3DeltaTableStore(VersionedTables):

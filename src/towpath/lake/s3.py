@@ -1,4 +1,4 @@
-"""Buckets of S3, or of any store that speaks it, to read from."""
+"""How buckets of S3, or of any store that speaks it, are reached, and what they refuse."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 REGION = "us-east-1"
+ALLOWED = "Check the credentials and what they allow."
+NETWORK = "Check AWS_ENDPOINT_URL, the bucket and the network."
 REFUSED = ("ACCESS_DENIED", "AccessDenied", "403", "Forbidden", "InvalidAccessKeyId")
 
 
@@ -35,16 +37,33 @@ def s3_file_system(environ: Mapping[str, str]) -> pafs.S3FileSystem:
     )
 
 
-def s3_error(error: OSError, origin: str) -> TowpathError:
+def is_refusal(error: OSError) -> bool:
     """Tell a refusal from a bucket that cannot be reached.
+
+    Example:
+        >>> is_refusal(OSError("AWS Error ACCESS_DENIED during GetObject"))
+        True
+    """
+    return any(sign in first_line(error) for sign in REFUSED)
+
+
+def first_line(error: OSError) -> str:
+    r"""Return what an error says, without the trace that some libraries add.
+
+    Example:
+        >>> first_line(OSError("refused\nat line 7"))
+        'refused'
+    """
+    return str(error).partition("\n")[0]
+
+
+def s3_error(error: OSError, origin: str) -> TowpathError:
+    """Say what an error of reading means.
 
     Example:
         >>> type(s3_error(OSError("ACCESS_DENIED"), "s3://lake/trips.csv")).__name__
         'Denied'
     """
-    reason = str(error).partition("\n")[0]
-    if any(sign in reason for sign in REFUSED):
-        message = f"{origin} may not be read: {reason}."
-        return Denied(message, hint="Check the credentials and what they allow.")
-    message = f"{origin} cannot be reached: {reason}."
-    return Unavailable(message, hint="Check AWS_ENDPOINT_URL, the bucket and the network.")
+    if is_refusal(error):
+        return Denied(f"{origin} may not be read: {first_line(error)}.", hint=ALLOWED)
+    return Unavailable(f"{origin} cannot be reached: {first_line(error)}.", hint=NETWORK)
