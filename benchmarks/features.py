@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet
+from benchmarks import latest
 from benchmarks.claim import Claim, compare
 from benchmarks.environment import BUILD, peer_python, prepared_project, run_json
 from benchmarks.windows import write_windows
@@ -38,13 +39,23 @@ TARGETS = {"few": (7.0, 5.0), "many": (7.0, 5.0), "zipf": (3.0, 3.0)}
 FORMS = ("grouped", "over")
 EVENTS = 10_000_000
 MOST_EVENTS = 50_000_000
+GROWTH = (1_000_000, EVENTS, MOST_EVENTS)
+MEMORY_RUNS = 3
+# Five times the events in no more than one and a half times the memory.
+FLAT = 1 / 1.5
 GIGABYTES = 4.0
 # At most two and a half times as long as DuckDB takes for no more than the sort.
 FLOOR = 1 / 2.5
 
 
 def measure() -> list[Claim]:
-    return [*measure_latest(), *measure_windows(), *measure_memory()]
+    return [
+        *measure_latest(),
+        *latest.measure(),
+        *measure_windows(),
+        *measure_growth(),
+        *measure_memory(),
+    ]
 
 
 def measure_windows() -> list[Claim]:
@@ -77,6 +88,29 @@ def measure_windows() -> list[Claim]:
     return claims
 
 
+def measure_growth() -> list[Claim]:
+    """Compare time and memory for ten and fifty times the events, taken piece by piece."""
+    seconds: dict[int, list[float]] = {rows: [] for rows in GROWTH}
+    memory: dict[int, list[float]] = {rows: [] for rows in GROWTH}
+    for _ in range(RUNS):
+        for rows in GROWTH:
+            files = write_windows("few", rows)
+            found = run_json("python", "ours_windows.py", "pieces", *files)
+            seconds[rows].append(found["seconds"])
+            memory[rows].append(found["gigabytes"])
+    claims = []
+    for rows in GROWTH[1:]:
+        times = rows // GROWTH[0]
+        linear = [times * each for each in seconds[GROWTH[0]]]
+        what = f"3 windows x 5 aggregates, 1 M labels x {rows // 1_000_000} M events in pieces"
+        name = f"{times} times the time of 1 M events"
+        claims.append(compare(f"{what}: time", seconds[rows], (name, linear), unit="s", target=1.0))
+    largest, before = memory[GROWTH[2]], memory[GROWTH[1]]
+    name = f"the memory of {GROWTH[1] // 1_000_000} M events"
+    claims.append(compare(f"{what}: memory", largest, (name, before), unit="GB", target=FLAT))
+    return claims
+
+
 def measure_memory() -> list[Claim]:
     """Hold the memory for 50 M events, spread or all of one key, against a limit."""
     claims = []
@@ -84,7 +118,7 @@ def measure_memory() -> list[Claim]:
         files = write_windows(kind, MOST_EVENTS)
         found = [
             run_json("python", "ours_windows.py", "pieces", *files)["gigabytes"]
-            for _ in range(RUNS)
+            for _ in range(MEMORY_RUNS)
         ]
         claim = f"3 windows x 5 aggregates, 1 M labels x 50 M events, {keys}: memory"
         limit = ("the limit", [GIGABYTES])
