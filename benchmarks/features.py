@@ -11,6 +11,7 @@ import pyarrow.parquet
 from benchmarks import latest
 from benchmarks.claim import Claim, compare
 from benchmarks.environment import BUILD, peer_python, prepared_project, run_json
+from benchmarks.spark import measure_spark
 from benchmarks.windows import write_windows
 
 from towpath.core.record import to_json
@@ -55,6 +56,7 @@ def measure() -> list[Claim]:
         *measure_windows(),
         *measure_growth(),
         *measure_memory(),
+        *measure_spark(),
     ]
 
 

@@ -31,15 +31,20 @@ def pieces(file: str) -> Iterator[pa.Table]:
         yield pa.Table.from_batches([batch]).rename_columns(EVENTS)
 
 
-def main(form: str, events_file: str, labels_file: str) -> None:
-    labels = pyarrow.parquet.read_table(labels_file).rename_columns(LABELS)
-    events = next(pieces(events_file))
+def windowed_view() -> FeatureView:
+    """Ask for five aggregates over each of three windows."""
     features = (
         Aggregate(function, "value", timedelta(days=days), f"{function}_{days}")
         for days in (1, 7, 30)
         for function in FUNCTIONS
     )
-    view, engine = FeatureView("v", "events", ("key",), tuple(features)), EmbeddedEngine()
+    return FeatureView("v", "events", ("key",), tuple(features))
+
+
+def main(form: str, events_file: str, labels_file: str) -> None:
+    labels = pyarrow.parquet.read_table(labels_file).rename_columns(LABELS)
+    events = next(pieces(events_file))
+    view, engine = windowed_view(), EmbeddedEngine()
     engine.compute(view, events.slice(0, 10), labels.slice(0, 10))
     if form == "table":
         events = pyarrow.parquet.read_table(events_file).rename_columns(EVENTS)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from towpath.core.instant import to_micros
+from towpath.features.derived import bind_sql, evaluate, evaluate_sql
+from towpath.features.expression.vector import vector_from
 from towpath.features.feature_set import feature_schema
 from towpath.features.training import training_set
 from towpath.modelling.columns import FeatureColumns
@@ -32,8 +34,9 @@ def project() -> Project:
 
 def derived_feature(project: Project, name: str, *inputs: object) -> list[float]:
     """Compute one of the derived features."""
-    found = {one.name: one for one in project.feature_sets["flight_delay"].derived}
-    values: list[float] = found[name].function(*(np.array(one) for one in inputs)).tolist()
+    found = {one.name: one for one in project.feature_sets["flight_delay"].derived}[name]
+    columns = {name: np.array(one) for name, one in zip(found.inputs, inputs, strict=True)}
+    values: list[float] = evaluate(found, columns, rows=len(columns[found.inputs[0]]))[0].tolist()
     return values
 
 
@@ -89,9 +92,17 @@ def test_hour_and_weekday_are_those_of_new_york_all_year(project: Project, year:
 
 def test_an_aircraft_of_unknown_age_has_none(project: Project) -> None:
     at = to_micros(datetime(2013, 12, 31, 23, 59, tzinfo=UTC))
-    known, unknown = derived_feature(project, "aircraft_age", [1998.0, np.nan], [at, at])
-    assert known == 15
-    assert np.isnan(unknown)
+    derived = {one.name: one for one in project.feature_sets["flight_delay"].derived}
+    types = {"predict_at": "timestamp", "aircraft__year": "int64"}
+    columns = {
+        "predict_at": vector_from([at, at], "timestamp"),
+        "aircraft__year": vector_from([1998, None], "int64"),
+    }
+    bound = bind_sql(derived["aircraft_age"], types)
+    values, present = evaluate_sql(bound, columns, rows=2)
+    assert bound.dtype == "float64"
+    assert values[0] == 15
+    assert present.tolist() == [True, False]
 
 
 @pytest.mark.slow

@@ -4,9 +4,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
-from tests.features.conftest import CARRIER, DATASETS, airline
+from tests.features.conftest import CARRIER, DATASETS, VIEWS, airline
 
 from towpath.catalog.database import Database
 from towpath.core.clock import SimulatedClock
@@ -14,8 +13,9 @@ from towpath.core.errors import Denied
 from towpath.core.instant import parse_instant
 from towpath.features.engines.embedded import EmbeddedEngine
 from towpath.features.engines.files import EventFiles
-from towpath.features.event_files import event_files
-from towpath.features.snapshot import Snapshot, read_events
+from towpath.features.feature_set import FeatureSet
+from towpath.features.snapshot import Snapshot
+from towpath.features.training import add_features
 from towpath.lake.lake import Lake
 from towpath.lake.tables import DataFiles
 from towpath.lake.tables.s3 import S3DeltaTableStore
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.services import Bucket
 
 pytest_plugins = ("tests.services", "tests.spark_session")
+
+BY_CARRIER = FeatureSet("delay", "schedule", "at", ("carrier",))
 
 
 @pytest.mark.e2e
@@ -44,13 +46,17 @@ def test_workers_read_a_lake_in_a_bucket(
         rows = airline(500)["arrivals"]
         for start in (0, 200, 400):
             lake.ingest("arrivals", rows.slice(start, 200), mode="append")
-        labels = pa.table({"carrier": rows["carrier"], "_t": rows["landed"].cast(pa.int64())})
-        files = event_files(Snapshot(lake), CARRIER, until=pc.max(labels["_t"]).as_py())
+        lake.ingest("schedule", airline(500)["schedule"])
+        files = lake.store.files("arrivals").paths
+        labels = lake["schedule"].scan()
         engine = SparkEngine(local_spark, environ=os.environ, task_rows=200)
-        found = engine.compute(CARRIER, files, labels)
-        events = read_events(Snapshot(lake), CARRIER, until=files.until)
-    assert len(files.files.paths) == 3
-    assert found.equals(EmbeddedEngine(2).compute(CARRIER, events, labels))
+        found, expected = (
+            add_features(Snapshot(lake), BY_CARRIER, VIEWS, labels=labels, engine=one)
+            for one in (engine, EmbeddedEngine(2))
+        )
+    assert len(files) == 3
+    assert all(one.startswith("s3://") for one in files)
+    assert found.equals(expected)
 
 
 @pytest.mark.e2e

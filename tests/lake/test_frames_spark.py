@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,9 @@ from tests.lake.test_frames import DATASET, FIRST, LAST, SCHEMA, fill
 from towpath.core.errors import MissingExtra
 from towpath.lake.table import Table
 from towpath.lake.tables.delta import DeltaTableStore
+from towpath.spark.settings import SparkSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from towpath.catalog.database import Database
@@ -28,21 +27,14 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A session of one thread, whose ports are open to this machine alone."""
-    pytest.importorskip("pyspark", reason="pyspark is not installed")
-    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        pytest.skip("there is no Java")
-    from pyspark.sql import SparkSession as Spark
+pytest_plugins = ("tests.spark_session",)
 
-    builder = Spark.builder.master("local[1]").config("spark.ui.enabled", "false")
-    builder = builder.config("spark.driver.bindAddress", "127.0.0.1")
-    builder = builder.config("spark.driver.host", "127.0.0.1")
-    folder = tmp_path_factory.mktemp("spark")
-    found = builder.config("spark.sql.warehouse.dir", str(folder)).getOrCreate()
-    yield found
-    found.stop()
+
+@pytest.fixture(scope="module")
+def session(local_spark: str) -> SparkSession:
+    from towpath.spark.session import open_session
+
+    return open_session(local_spark, SparkSettings(), environ=os.environ)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from tests.serving.conftest import FlightProject
 
-    from towpath.features.derived import Array
+    from towpath.features.arrays import Array
     from towpath.serving.pointer import Arm
     from towpath.serving.predict import Answering
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from towpath.features.derived import derived
+from towpath.features.derived import derived, derived_sql
 from towpath.features.feature_set import FeatureSet
 from towpath.features.view import FeatureView, Latest, aggregates
 
@@ -16,7 +16,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 Micros = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
 
 origin_departures = FeatureView(
     "origin_departures",
@@ -230,12 +229,8 @@ def weekday(scheduled_departure: Micros) -> Micros:
     return (new_york(scheduled_departure) // DAY + 3) % 7
 
 
-@derived(inputs=("aircraft__year", "predict_at"), dtype="float64")
-def aircraft_age(built: Numbers, predict_at: Micros) -> Numbers:
-    """Years since the aircraft was built."""
-    year = predict_at.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
-    return year - built
-
+# Years since the aircraft was built.
+aircraft_age = derived_sql("aircraft_age", "CAST(year(predict_at) - aircraft__year AS DOUBLE)")
 
 flight_delay = FeatureSet(
     "flight_delay",

@@ -14,10 +14,9 @@ from towpath.lake import column_types
 if TYPE_CHECKING:
     from typing import Any
 
-    from towpath.features.derived import Array
-
     Column = pa.ChunkedArray[Any]
 
+Array = npt.NDArray[np.generic]
 Int64Array = npt.NDArray[np.int64]
 MaskArray = npt.NDArray[np.uint8]
 Words = tuple[Int64Array, MaskArray]

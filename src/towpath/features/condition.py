@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from towpath.core.errors import Invalid
+from towpath.lake.column_types import dtype_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from towpath.features.expression.tree import Expression
     from towpath.features.view import FeatureView
     from towpath.lake.dataset import Dataset
 
@@ -20,7 +22,7 @@ def condition_columns(view: FeatureView, source: Dataset) -> tuple[str, ...]:
     """Return the columns of the source that a view's condition reads.
 
     Raises:
-        Invalid: the condition is not one that may run.
+        Invalid: the condition is no row expression, or neither true nor false.
 
     Example:
         >>> from towpath.features.view import FeatureView, Latest
@@ -32,22 +34,11 @@ def condition_columns(view: FeatureView, source: Dataset) -> tuple[str, ...]:
     """
     if not view.where:
         return ()
-    # The engine costs a tenth of a second to load, which few views need.
-    from towpath.lake.predicate import checked_predicate
-
-    columns = tuple((column.name, column.dtype) for column in source.columns)
-    try:
-        return checked_predicate(view.where, columns)
-    except Invalid as error:
-        message = f"The condition of view {view.name!r}: {error.message}"
-        raise Invalid(message, hint=error.hint) from error
+    return _bound(view, tuple((column.name, column.dtype) for column in source.columns)).columns
 
 
 def satisfying(rows: pa.Table, view: FeatureView) -> npt.NDArray[np.bool_]:
     """Tell which rows of the source satisfy a view's condition; one that is NULL does not.
-
-    Raises:
-        Contract: the condition cannot be computed for a value.
 
     Example:
         >>> import pyarrow as pa
@@ -56,8 +47,31 @@ def satisfying(rows: pa.Table, view: FeatureView) -> npt.NDArray[np.bool_]:
         >>> satisfying(pa.table({"km": [50, 150, None]}), far).tolist()
         [False, True, False]
     """
+    from towpath.features.expression.duckdb import duckdb_sql
     from towpath.lake.predicate import failing_rows
 
+    types = ((field.name, dtype_of(field.type)) for field in rows.schema)
+    expression = _bound(view, tuple((name, dtype) for name, dtype in types if dtype))
+    read = rows.select(list(expression.columns))
     kept = np.ones(rows.num_rows, dtype=bool)
-    kept[failing_rows(rows, {"where": view.where})["where"]] = False
+    kept[failing_rows(read, {"where": duckdb_sql(expression)})["where"]] = False
     return kept
+
+
+def _bound(view: FeatureView, columns: tuple[tuple[str, str], ...]) -> Expression:
+    """Hold a view's condition against the columns of its source."""
+    # What reads SQL, like the engine above, costs a tenth of a second to load.
+    from towpath.features.expression.bind import bind
+
+    subject = f"The condition of view {view.name!r}"
+    try:
+        expression = bind(view.where, columns)
+    except Invalid as error:
+        raise Invalid(f"{subject}: {error.message}", hint=error.hint) from error
+    if expression.dtype != "bool":
+        message = f"{subject} is {expression.dtype}, not true or false: {view.where!r}."
+        raise Invalid(message, hint="Compare it, such as km > 100.")
+    if not expression.columns:
+        message = f"{subject} reads no column: {view.where!r}."
+        raise Invalid(message, hint="Leave it out, or compare a column.")
+    return expression

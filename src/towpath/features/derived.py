@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from towpath.core.errors import Contract, Invalid
 from towpath.core.name import checked_name
 from towpath.core.record import Record
+from towpath.features.arrays import Array
+from towpath.features.expression.numpy import evaluate as evaluate_expression
 
-Array = npt.NDArray[np.generic]
+if TYPE_CHECKING:
+    from towpath.features.expression.tree import Expression
+    from towpath.features.expression.vector import Vector
+
 DerivedType = Literal["int64", "float64", "bool", "string"]
 NUMPY_TYPES: dict[str, type[np.generic]] = {
     "int64": np.int64,
@@ -31,11 +35,17 @@ class Derived(Record, frozen=True):
     nullable column, a min, max or latest value, another derived feature) always arrive as float64
     with NaN. A NaN or None that is returned is a missing value.
 
+    In place of a function it may have a row expression in SQL, which ``derived_sql`` makes.
+
     Args:
         name: the feature's name.
         inputs: names of its inputs, in the order of the function's parameters.
-        dtype: type of the result.
+        dtype: type of the result; empty where it follows from the expression.
         function: the vectorised function.
+        sql: a row expression over the inputs.
+
+    Raises:
+        Invalid: no inputs, or not either a function with a type or an expression.
 
     Example:
         >>> Derived("double", ("x",), "float64", lambda x: x * 2).inputs
@@ -44,15 +54,20 @@ class Derived(Record, frozen=True):
 
     name: str
     inputs: tuple[str, ...]
-    dtype: DerivedType
-    function: Callable[..., Array]
+    dtype: DerivedType | Literal[""] = ""
+    function: Callable[..., Array] | None = None
+    sql: str = ""
 
     def __post_init__(self) -> None:
-        """Check name and inputs."""
+        """Check the name, the inputs, and that one thing tells how to compute it."""
         checked_name(self.name, "feature")
         if not self.inputs:
             message = f"The derived feature {self.name!r} has no inputs."
             raise Invalid(message, hint="Name at least one column or feature.")
+        if bool(self.sql) == (self.function is not None) or bool(self.sql) == bool(self.dtype):
+            message = f"The derived feature {self.name!r} has not one way to be computed."
+            hint = "Give it a function and the type of its result, or make it with derived_sql."
+            raise Invalid(message, hint=hint)
 
 
 def derived(
@@ -74,6 +89,81 @@ def derived(
     return decorate
 
 
+def derived_sql(name: str, sql: str) -> Derived:
+    """Make a derived feature of a row expression; its inputs and its type follow from the text.
+
+    Whole numbers stay whole, whether one may be missing or not.
+
+    Raises:
+        Invalid: the text is no row expression, or reads no column.
+
+    Example:
+        >>> derived_sql("speed", "distance / nullif(hours, 0)").inputs
+        ('distance', 'hours')
+    """
+    # What reads SQL costs a tenth of a second to load, which few features need.
+    from towpath.features.expression.parse import parse
+    from towpath.features.expression.tree import column_names
+
+    try:
+        inputs = column_names(parse(sql))
+    except Invalid as error:
+        raise _not_taken(name, error) from error
+    return Derived(name, inputs, sql=sql)
+
+
+def bind_sql(feature: Derived, types: Mapping[str, str]) -> Expression:
+    """Hold a derived feature's expression against the types of what it may read.
+
+    Raises:
+        Invalid: it reads what there is not, or types do not fit.
+
+    Example:
+        >>> bind_sql(derived_sql("late", "delay > 15"), {"delay": "float64"}).dtype
+        'bool'
+    """
+    from towpath.features.expression.bind import bind
+
+    try:
+        bound = bind(feature.sql, tuple(types.items()))
+    except Invalid as error:
+        raise _not_taken(feature.name, error) from error
+    if bound.dtype == "timestamp":
+        message = f"The derived feature {feature.name!r} is a time."
+        raise Invalid(message, hint="Take its microseconds with epoch_us(...), or a part of it.")
+    return bound
+
+
+def derived_dtype(feature: Derived, types: Mapping[str, str]) -> str:
+    """Return the type of a derived feature, given those of what it may read.
+
+    Raises:
+        Invalid: its expression does not fit them.
+
+    Example:
+        >>> derived_dtype(derived_sql("twice", "seats * 2"), {"seats": "int64"})
+        'int64'
+    """
+    return bind_sql(feature, types).dtype if feature.sql else feature.dtype
+
+
+def evaluate_sql(
+    expression: Expression, columns: Mapping[str, Vector], *, rows: int
+) -> tuple[Array, Array]:
+    """Compute a derived feature of its expression, as ``evaluate`` does of its function.
+
+    Example:
+        >>> from towpath.features.expression.vector import vector_from
+        >>> twice = bind_sql(derived_sql("twice", "x * 2"), {"x": "int64"})
+        >>> evaluate_sql(twice, {"x": vector_from([2, None], "int64")}, rows=2)[0].tolist()
+        [4, 0]
+    """
+    values, present = evaluate_expression(expression, columns, rows=rows)
+    if values.dtype == object:
+        values = np.where(present, values, np.array(None, dtype=object))
+    return values, present
+
+
 def evaluate(feature: Derived, columns: Mapping[str, Array], *, rows: int) -> tuple[Array, Array]:
     """Compute a derived feature; return its values and where they are present.
 
@@ -87,7 +177,8 @@ def evaluate(feature: Derived, columns: Mapping[str, Array], *, rows: int) -> tu
         >>> evaluate(double, {"x": np.array([1.0, np.nan])}, rows=2)[1].tolist()
         [True, False]
     """
-    found = np.asarray(feature.function(*(columns[name] for name in feature.inputs)))
+    function = cast("Callable[..., Array]", feature.function)
+    found = np.asarray(function(*(columns[name] for name in feature.inputs)))
     if found.shape != (rows,):
         message = (
             f"The derived feature {feature.name!r} returned shape {found.shape} for {rows} rows."
@@ -103,6 +194,12 @@ def as_input(values: Array, present: Array) -> Array:
     if values.dtype == object:
         return values
     return np.where(present, values.astype(np.float64), np.nan)
+
+
+def _not_taken(name: str, error: Invalid) -> Invalid:
+    """Say which feature an expression is of."""
+    message = f"The derived feature {name!r}: {error.message}"
+    return Invalid(message, hint=error.hint)
 
 
 def _strings(feature: Derived, found: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from towpath.core.errors import Invalid, NotFound, did_you_mean
 from towpath.core.name import checked_name
 from towpath.core.record import Record, fingerprint
 from towpath.features.condition import condition_columns
-from towpath.features.derived import Derived
+from towpath.features.derived import Derived, derived_dtype
 from towpath.features.feature_dtype import feature_dtype
 from towpath.features.view import Aggregate, FeatureView, Latest, ViewRef
 
@@ -100,7 +100,10 @@ def feature_schema(
     for name in feature_set.columns:
         column = _column(spine, name, f"Feature set {feature_set.name!r}")
         named.append((name, _feature_column(column, spine)))
-    named += ((one.name, one.dtype) for one in feature_set.derived)
+    known = {column.name: column.dtype for column in spine.columns} | dict(named)
+    for one in feature_set.derived:
+        known[one.name] = derived_dtype(one, known)
+        named.append((one.name, known[one.name]))
     schema = dict(named)
     if len(schema) < len(named):
         twice = next(name for name, _ in named if sum(name == other for other, _ in named) > 1)

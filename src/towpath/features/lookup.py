@@ -10,9 +10,10 @@ import numpy as np
 from towpath.core.errors import Conflict, Invalid, NotFound, did_you_mean
 from towpath.core.instant import format_instant, from_micros
 from towpath.core.record import from_json
-from towpath.features.derived import Array, as_input, evaluate
+from towpath.features.derived import as_input, bind_sql, evaluate, evaluate_sql
 from towpath.features.engines.compile import CompiledView, compile_view
 from towpath.features.engines.kernel.form import FACTS
+from towpath.features.expression.vector import Vector, vector_from
 from towpath.features.feature_set import (
     definition_version,
     feature_schema,
@@ -36,6 +37,7 @@ from towpath.features.spine import spine_columns, spine_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from towpath.features.arrays import Array
     from towpath.features.feature_set import FeatureSet
     from towpath.features.online import Buffer, OnlineStore
     from towpath.features.view import FeatureView
@@ -85,6 +87,11 @@ class Lookup:
         self._sources = tuple(_sources(feature_set, views, datasets))
         self._nullable = nullable_inputs(feature_set, views, datasets)
         self._kinds = {**self._dtypes, **self.schema}
+        self._bound = {
+            one.name: bind_sql(one, {name: self._kinds[name] for name in one.inputs})
+            for one in feature_set.derived
+            if one.sql
+        }
         self._needed = self._needed_columns()
         self._places = {name: place for place, name in enumerate(self.schema)}
         self._chained = {name for one in feature_set.derived for name in one.inputs}
@@ -224,25 +231,31 @@ class Lookup:
     def _derive(self, rows: Sequence[Row], found: Sequence[list[object]]) -> None:
         """Add the derived features, in order."""
         arrays: dict[str, Array] = {}
+        vectors: dict[str, Vector] = {}
         for feature in self.feature_set.derived:
-            for name in feature.inputs:
-                if name not in arrays:
-                    arrays[name] = self._input(name, rows, found)
-            computed, present = evaluate(feature, arrays, rows=len(rows))
+            given = {name: self._given(name, rows, found) for name in feature.inputs}
+            if feature.sql:
+                for name in given.keys() - vectors.keys():
+                    vectors[name] = vector_from(given[name], self._kinds[name])
+                bound = self._bound[feature.name]
+                computed, present = evaluate_sql(bound, vectors, rows=len(rows))
+            else:
+                for name in given.keys() - arrays.keys():
+                    nullable = self._nullable[name]
+                    arrays[name] = _array(given[name], self._kinds[name], nullable=nullable)
+                computed, present = evaluate(feature, arrays, rows=len(rows))
             if feature.name in self._chained:
                 arrays[feature.name] = as_input(computed, present)
             columns = zip(found, computed.tolist(), present.tolist(), strict=True)
             for values, value, here in columns:
                 values.append(value if here else None)
 
-    def _input(self, name: str, rows: Sequence[Row], found: Sequence[list[object]]) -> Array:
-        """Return a spine column or a view's feature in the form that derived functions receive."""
+    def _given(self, name: str, rows: Sequence[Row], found: Sequence[list[object]]) -> list[object]:
+        """Return the values of a spine column or of a feature that is already there."""
         if name in self._dtypes:
-            given = [row[name] for row in rows]
-        else:
-            place = self._places[name]
-            given = [values[place] for values in found]
-        return _array(given, self._kinds[name], nullable=self._nullable[name])
+            return [row[name] for row in rows]
+        place = self._places[name]
+        return [values[place] for values in found]
 
 
 def _sweep(source: Source, block: Buffer | None, at: int) -> list[object]:

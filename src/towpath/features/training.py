@@ -8,10 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from towpath.features.arrays import micros_of, to_arrow, to_input
-from towpath.features.derived import Array, as_input, evaluate
+from towpath.features.arrays import Array, micros_of, to_arrow, to_input
+from towpath.features.derived import as_input, bind_sql, evaluate, evaluate_sql
 from towpath.features.engines import TIME
-from towpath.features.feature_set import nullable_inputs, spine_keys, validate
+from towpath.features.event_files import event_files
+from towpath.features.expression.vector import vector_of
+from towpath.features.feature_set import (
+    feature_schema,
+    nullable_inputs,
+    spine_keys,
+    validate,
+)
 from towpath.features.labels import checked_labels, computed_names
 from towpath.features.served import compute_as_served
 from towpath.features.snapshot import Snapshot, read_events
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 
     from towpath.features.engines import Engine
     from towpath.features.feature_set import FeatureSet
-    from towpath.features.view import FeatureView
+    from towpath.features.view import FeatureView, ViewRef
     from towpath.lake.lake import Lake
 
 
@@ -77,7 +84,10 @@ def add_features(
     every = timed.size == rows.num_rows
     table = rows if every else rows.take(timed)
     table = _with_views(snapshot, feature_set, views, table=table, engine=engine)
-    table = _with_derived(table, feature_set, nullable_inputs(feature_set, views, datasets))
+    nullable = nullable_inputs(feature_set, views, datasets)
+    types = {column.name: column.dtype for column in datasets[feature_set.spine].columns}
+    types |= feature_schema(feature_set, views, datasets)
+    table = _with_derived(table, feature_set, nullable, types)
     if every:
         return table
     places = np.full(rows.num_rows, -1, dtype=np.int64)
@@ -97,44 +107,60 @@ def _with_views(
     table: pa.Table,
     engine: Engine,
 ) -> pa.Table:
-    """Append the features of views; each view's events are read once."""
-    at = micros_of(table[feature_set.at])
-    last = pc.max(at).as_py()
-    events: dict[str, pa.Table] = {}
-    labelled = table
+    """Append the features of views; those of one view are computed together, for all its uses."""
+    uses: dict[str, list[ViewRef]] = {}
     for ref in feature_set.refs:
-        view = views[ref.view]
-        if view.name not in events:
-            events[view.name] = read_events(snapshot, view, until=last)
-        keys = zip(view.keys, spine_keys(ref, view), strict=True)
-        labels = pa.table({**{key: labelled[name] for key, name in keys}, TIME: at})
-        found = _compute(snapshot, view, events[view.name], labels, engine)
-        for name in found.column_names:
-            table = table.append_column(f"{ref.name}__{name}", found[name])
+        uses.setdefault(ref.view, []).append(ref)
+    at = micros_of(table[feature_set.at])
+    found: dict[str, pa.Table] = {}
+    for name, refs in uses.items():
+        view = views[name]
+        asked = []
+        for ref in refs:
+            keys = zip(view.keys, spine_keys(ref, view), strict=True)
+            asked.append(pa.table({**{key: table[column] for key, column in keys}, TIME: at}))
+        features = _compute(snapshot, view, pa.concat_tables(asked), engine)
+        for number, ref in enumerate(refs):
+            found[ref.name] = features.slice(number * table.num_rows, table.num_rows)
+    for ref in feature_set.refs:
+        for name in found[ref.name].column_names:
+            table = table.append_column(f"{ref.name}__{name}", found[ref.name][name])
     return table
 
 
-def _compute(
-    snapshot: Snapshot, view: FeatureView, events: pa.Table, labels: pa.Table, engine: Engine
-) -> pa.Table:
+def _compute(snapshot: Snapshot, view: FeatureView, labels: pa.Table, engine: Engine) -> pa.Table:
     """Compute a view, from all events or from those that had come."""
+    last = pc.max(labels[TIME]).as_py()
     if snapshot.visible_after is None:
-        return engine.compute(view, events, labels)
+        # Only files are found here: an engine reads them where it computes.
+        return engine.compute(view, event_files(snapshot, view, until=last), labels)
     return compute_as_served(
-        engine, view, events, labels=labels, visible_after=snapshot.visible_after
+        engine,
+        view,
+        read_events(snapshot, view, until=last),
+        labels=labels,
+        visible_after=snapshot.visible_after,
     )
 
 
 def _with_derived(
-    table: pa.Table, feature_set: FeatureSet, nullable: Mapping[str, bool]
+    table: pa.Table,
+    feature_set: FeatureSet,
+    nullable: Mapping[str, bool],
+    types: Mapping[str, str],
 ) -> pa.Table:
     """Append derived features in order; each sees those before it."""
     arrays: dict[str, Array] = {}
     for feature in feature_set.derived:
-        for name in feature.inputs:
-            if name not in arrays:
-                arrays[name] = to_input(table[name], nullable=nullable[name])
-        values, present = evaluate(feature, arrays, rows=table.num_rows)
+        if feature.sql:
+            columns = {name: vector_of(table[name]) for name in feature.inputs}
+            bound = bind_sql(feature, {name: types[name] for name in feature.inputs})
+            values, present = evaluate_sql(bound, columns, rows=table.num_rows)
+        else:
+            for name in feature.inputs:
+                if name not in arrays:
+                    arrays[name] = to_input(table[name], nullable=nullable[name])
+            values, present = evaluate(feature, arrays, rows=table.num_rows)
         arrays[feature.name] = as_input(values, present)
-        table = table.append_column(feature.name, to_arrow(values, present, feature.dtype))
+        table = table.append_column(feature.name, to_arrow(values, present, types[feature.name]))
     return table

@@ -57,12 +57,12 @@ COMMON = {
 def open_session(url: str, settings: SparkSettings, *, environ: Mapping[str, str]) -> SparkSession:
     """Open the session of this process, or return it if it is open.
 
-    It listens on this machine alone where its cluster is on this machine, counts time in UTC and
-    reaches S3 by the variables of AWS, which its executors receive too.
+    It listens on this machine alone where its cluster is on this machine, counts time in UTC, and
+    its executors receive the variables of AWS.
 
     Args:
         url: ``spark:local[2]`` (threads of this machine) or ``spark://host:port`` (a cluster).
-        settings: memory, jars, interpreter.
+        settings: memory, interpreter.
         environ: the environment's variables.
 
     Raises:
@@ -128,32 +128,14 @@ def session_options(
         **COMMON,
         "spark.driver.memory": settings.memory,
         "spark.executor.memory": settings.memory,
-        **_bucket_options(environ),
     }
+    # Executors reach a bucket as this process does: our code reads it there, not Spark's.
+    for name, value in environ.items():
+        if name.startswith("AWS_"):
+            options[f"spark.executorEnv.{name}"] = value
     host = master.partition("//")[2].rpartition(":")[0]
     if master.startswith("local") or host in LOOPBACKS:
         options |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
-    if settings.packages:
-        options["spark.jars.packages"] = ",".join(settings.packages)
-    return options
-
-
-def _bucket_options(environ: Mapping[str, str]) -> dict[str, str]:
-    """Let Spark reach S3, and our code on the executors, as this process does."""
-    given = {name: value for name, value in environ.items() if name.startswith("AWS_")}
-    options = {f"spark.executorEnv.{name}": value for name, value in given.items()}
-    endpoint = given.get("AWS_ENDPOINT_URL", "")
-    prefix = "spark.hadoop.fs.s3a"
-    if endpoint:
-        secure = not endpoint.startswith("http://")
-        options |= {
-            f"{prefix}.endpoint": endpoint,
-            f"{prefix}.path.style.access": "true",
-            f"{prefix}.connection.ssl.enabled": str(secure).lower(),
-        }
-    region = given.get("AWS_REGION") or given.get("AWS_DEFAULT_REGION")
-    if region:
-        options[f"{prefix}.endpoint.region"] = region
     return options
 
 

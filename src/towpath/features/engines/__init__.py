@@ -57,8 +57,10 @@ class Engine(Protocol):
 
         Args:
             view: what to compute.
-            events: the source's rows, at once or in pieces: key and value columns, ``_t`` (int64
-                microseconds UTC) and ``_seq`` (int64, order of ingestion).
+            events: the source's rows: key and value columns, ``_t`` (int64 microseconds UTC) and
+                ``_seq`` (int64, order of ingestion). They come at once or in pieces; or as
+                ``EventFiles``, whose pieces an engine may have read where it computes, so that
+                they pass through no other process.
             labels: key columns named as in the view, and ``_t``.
             report: called now and then, with the number of labels that are done and of all.
 

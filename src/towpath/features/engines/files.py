@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 import pyarrow.fs as pafs
-import pyarrow.parquet as pq
 
 from towpath.core.errors import Contract
 from towpath.features.arrays import micros_of
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # What Arrow writes into errors that a bucket's server, or the way to it, is the cause of.
 SERVER = "AWS Error"
+# Rows of a piece, and how many are read before they are asked for.
+ROWS = 1 << 20
+AHEAD = 1
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,15 @@ class EventFiles:
         """
         try:
             filesystem, place = _located(path, self.files.options)
-            with filesystem.open_input_file(place) as source:
-                file = pq.ParquetFile(source, page_checksum_verification=True)
-                there = [name for name in self.schema.names if name in file.schema_arrow.names]
-                for group in range(file.num_row_groups):
-                    yield self._as_events(self._whole(file.read_row_group(group, there)))
+            options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+            form = pads.ParquetFileFormat(default_fragment_scan_options=options)
+            # A column that came later than a file is null in its rows.
+            found = pads.dataset(place, schema=self.schema, filesystem=filesystem, format=form)
+            batches = found.to_batches(
+                filter=self._in_time(), batch_size=ROWS, batch_readahead=AHEAD
+            )
+            for batch in batches:
+                yield self._as_events(pa.Table.from_batches([batch]))
         except (OSError, pa.ArrowInvalid) as error:
             if SERVER in str(error):
                 raise s3_error(OSError(*error.args), path) from error
@@ -80,19 +87,11 @@ class EventFiles:
             hint = "Check that the workers reach the lake; restore the file if it is damaged."
             raise Contract(message, hint=hint) from error
 
-    def _whole(self, rows: pa.Table) -> pa.Table:
-        """Add the columns that came later than a file, and leave out what is too late."""
-        columns = [
-            rows[field.name].cast(field.type)
-            if field.name in rows.column_names
-            else pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
-            for field in self.schema
-        ]
-        whole = pa.table(columns, schema=self.schema)
+    def _in_time(self) -> pc.Expression | None:
+        """Choose rows that are not too late; what holds only later ones is not even read."""
         if self.until is None:
-            return whole
-        limit = pa.scalar(self.until).cast(pa.timestamp("us", "UTC"))
-        return whole.filter(pc.field(self.time) <= limit)
+            return None
+        return pc.field(self.time) <= pa.scalar(self.until).cast(pa.timestamp("us", "UTC"))
 
     def _as_events(self, rows: pa.Table) -> pa.Table:
         """Choose the rows that are events, and name columns as the view does."""
