@@ -38,6 +38,18 @@ def test_an_unknown_column_in_a_feature_set_names_the_close_one(shop: Path, towp
     assert "Did you mean 'amount'?" in text
 
 
+def test_a_wrong_expression_names_file_line_and_the_close_column(shop: Path, towpath: Run) -> None:
+    path = shop / "features" / "orders.py"
+    lines = path.read_text().splitlines()
+    lines += ["from towpath.features.derived import derived_sql"]
+    lines += ['per_piece = derived_sql("per_piece", "amuont / quantity")']
+    lines += ["orders = orders.replace(derived=(per_piece,))"]
+    path.write_text("\n".join(lines) + "\n")
+    text = error_of(towpath, shop, "plan", code=2)
+    assert "where: features/orders.py:" in text
+    assert "Did you mean 'amount'?" in text
+
+
 def test_nothing_is_registered_when_one_definition_is_wrong(shop: Path, towpath: Run) -> None:
     edit(shop / "datasets" / "orders.yaml", "owner:", "description: changed\nowner:")
     edit(shop / "endpoints" / "returned.yaml", "model: returned", "model: retuned")
