@@ -27,7 +27,7 @@ EVENTS, LABELS = ["key", "_t", "value", "_seq"], ["key", "_t"]
 
 def pieces(file: str) -> Iterator[pa.Table]:
     """Read events a piece at a time."""
-    for batch in pyarrow.parquet.ParquetFile(file).iter_batches(1 << 20):
+    for batch in pyarrow.parquet.ParquetFile(file, pre_buffer=False).iter_batches(1 << 20):
         yield pa.Table.from_batches([batch]).rename_columns(EVENTS)
 
 

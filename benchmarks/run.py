@@ -20,11 +20,12 @@ def main() -> None:
     chosen = parser.parse_args().only
     failed = False
     for part in (chosen,) if chosen else PARTS:
-        claims = importlib.import_module(f"benchmarks.{part}").measure()
-        save(part, claims)
-        for one in claims:
+        claims = []
+        for one in importlib.import_module(f"benchmarks.{part}").measure():
+            claims.append(one)
+            save(part, claims)
             mark = "holds" if one.holds else "FAILS"
-            print(f"{mark}  {one.ratio:>8.1f}x (target {one.target:g})  {one.claim}")
+            print(f"{mark}  {one.ratio:>8.1f}x (target {one.target:g})  {one.claim}", flush=True)
             failed |= not one.holds
     sys.exit(1 if failed else 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class Piece(NamedTuple):
         sequence: int64 [n], or empty where rows and pieces stand in its order.
         words: int64 [n] for each value column.
         marks: uint8 [n] for each value column, where it is present; empty for everywhere.
+        mapped: the files that hold all this, if it is not in memory.
     """
 
     codes: Codes
@@ -46,6 +48,12 @@ class Piece(NamedTuple):
     sequence: Ints
     words: Sequence[Ints]
     marks: Sequence[Mask]
+    mapped: Sequence[mmap.mmap] = ()
+
+    def let_go(self) -> None:
+        """Make room: what is in a file is read from there when it is looked at again."""
+        for one in self.mapped:
+            one.madvise(mmap.MADV_DONTNEED)
 
 
 class Arranged(NamedTuple):
@@ -70,8 +78,15 @@ class Arranged(NamedTuple):
 
 def count_rows(pieces: Sequence[Piece], keys: int, pool: ThreadPoolExecutor) -> Ints:
     """Count the rows of each key from 0 to ``keys``."""
-    counts = pool.map(lambda piece: count_keys(piece.codes, keys), pieces)
-    total: Ints = np.sum([np.zeros(keys, dtype=np.int64), *counts], axis=0)
+
+    def count(piece: Piece) -> Ints:
+        found = count_keys(piece.codes, keys)
+        piece.let_go()
+        return found
+
+    total = np.zeros(keys, dtype=np.int64)
+    for counts in pool.map(count, pieces):
+        total += counts
     return total
 
 
@@ -99,7 +114,9 @@ def arrange(
     division = _divide(pieces, own)
 
     def tally(piece: Piece) -> Ints:
-        return count_parts(piece.codes, piece.times, span, division)
+        found = count_parts(piece.codes, piece.times, span, division)
+        piece.let_go()
+        return found
 
     tallies = np.array(list(pool.map(tally, pieces)))
     # Within a part, the rows of one piece follow those of the piece before.
@@ -109,6 +126,7 @@ def arrange(
     def move(piece: Piece, starts: Ints) -> None:
         places, kept = find_places((piece.codes, piece.times), span, division, starts)
         _move(piece, (places, kept), found, sequence)
+        piece.let_go()
 
     list(pool.map(move, pieces, ends - tallies))
     parts = np.concatenate(([0], ends[-1]))

@@ -34,15 +34,16 @@ TASKS_PER_WORKER = 32
 COARSE = 8
 LEAST_WORK = 1 << 15
 # Events that are arranged at once, unless one key alone has more.
-ROUND = 1 << 24
+ROUND = 1 << 23
 
 
 class EmbeddedEngine:
     """Computes features with the compiled kernel; see ``Engine`` for what it promises.
 
     Threads live only as long as one call, so a fork at any other moment is safe. Beyond what it is
-    given and returns, a call needs about 4 bytes for each event, and for each of ``at_once`` of
-    them another 40, and 20 for each column that features read.
+    given and returns, a call needs for each of ``at_once`` events about 60 bytes, and 30 for each
+    column that features read. Of events in pieces more than that many wait in a temporary file,
+    which takes 12 bytes an event and 8 for each column.
 
     Args:
         workers: threads to use; by default one for each processor.
@@ -72,7 +73,7 @@ class EmbeddedEngine:
         """Return the view's features, row by row as the labels."""
         with ThreadPoolExecutor(self._workers) as pool:
             keys = LabelKeys(labels, view.keys)
-            read = read_events(events, keys, view.used, pool)
+            read = read_events(events, keys, view.used, pool, in_memory=self._at_once)
             # What only held the pieces as they came is better used for arranging them.
             pa.default_memory_pool().release_unused()
             plan = _with_strings(view, compile_view(view, read.dtypes), read.texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ from towpath.features.arrays import dtype_of, one_array, words_of
 from towpath.features.engines import SEQUENCE, TIME
 from towpath.features.engines.arrange import Piece
 from towpath.features.engines.kernel.code import FOREIGN
+from towpath.features.engines.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -61,11 +63,21 @@ def read_events(
     keys: LabelKeys,
     columns: Sequence[str],
     pool: ThreadPoolExecutor,
+    *,
+    in_memory: int,
 ) -> Events:
     """Read events, a table or pieces of one, without those that no label asks for.
 
+    Args:
+        events: the rows.
+        keys: what labels ask for.
+        columns: value columns to read.
+        pool: threads to do it.
+        in_memory: rows of pieces that memory has room for; more are set aside in a file.
+
     Raises:
         Invalid: there is no piece, so that nothing tells the types.
+        Unavailable: the disk of temporary files is full.
 
     Example:
         >>> from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +85,7 @@ def read_events(
         >>> events = pa.table({"k": ["a", "b"], "_t": [1, 2], "_seq": [0, 1]})
         >>> with ThreadPoolExecutor() as pool:
         ...     keys = LabelKeys(pa.table({"k": ["b"]}), ["k"])
-        ...     read_events(events, keys, [], pool).pieces[0].codes.tolist()
+        ...     read_events(events, keys, [], pool, in_memory=9).pieces[0].codes.tolist()
         [-1, 0]
     """
     needed = [*dict.fromkeys((*keys.names, *columns, TIME, SEQUENCE))]
@@ -82,8 +94,16 @@ def read_events(
     if first is None:
         raise Invalid("There is no piece of events.", hint="Give at least one, if without rows.")
     dtypes = {name: dtype_of(first[name].type) for name in columns}
-    read = list(_ahead(pool, lambda table: _read(table, keys, dtypes), chain([first], tables)))
-    del first
+    # A table is in memory anyway.
+    with Spool(sys.maxsize if isinstance(events, pa.Table) else in_memory) as spool:
+        waiting = _ahead(pool, lambda table: _read(table, keys, dtypes), chain([first], tables))
+        del first
+        read = [one._replace(piece=spool.keep(one.piece)) for one in waiting]
+        return _together(read, dtypes, spool)
+
+
+def _together(read: Sequence[_Read], dtypes: dict[str, str], spool: Spool) -> Events:
+    """Put pieces together: in order without a sequence if they are, with one number a string."""
     ordered = all(one.ascends for one in read)
     ends = [end for one in read if one.piece.codes.size for end in one.ends]
     if ordered and ends == sorted(ends):
@@ -95,7 +115,7 @@ def read_events(
     for place, every in enumerate(texts):
         if len(every):
             pieces = [
-                _renumbered(piece, place, one.texts[place], every)
+                _renumbered((piece, place), one.texts[place], every, spool)
                 for piece, one in zip(pieces, read, strict=True)
             ]
     return Events(pieces, dtypes, texts)
@@ -161,12 +181,14 @@ def _merged(texts: Sequence[Texts]) -> Texts:
     return pc.unique(pa.concat_arrays(texts))
 
 
-def _renumbered(piece: Piece, place: int, own: Texts, every: Texts) -> Piece:
+def _renumbered(column: tuple[Piece, int], own: Texts, every: Texts, spool: Spool) -> Piece:
     """Let the numbers of a string column count the strings of all pieces."""
+    piece, place = column
     if own.equals(every):
         return piece
     words = list(piece.words)
     numbers = pc.index_in(own, value_set=every).to_numpy().astype(np.int64)
     words[place] = numbers[words[place]] if numbers.size else words[place]
     words[place].flags.writeable = False
-    return piece._replace(words=words)
+    found = piece._replace(words=words)
+    return spool.write(found) if piece.mapped else found
