@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.claim import save
 
-PARTS = ("features", "serving", "lake")
+PARTS = ("features", "serving", "lake", "online")
 
 
 def main() -> None:

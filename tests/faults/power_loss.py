@@ -111,7 +111,8 @@ class PowerLoss:
             if step.kind not in CONTENT:
                 continue
             target = self._targets[number]
-            keep = self._kept(step, chance, dice) if number > synced.get(target, -1) else None
+            lasting = step.through or number <= synced.get(target, -1)
+            keep = None if lasting else self._kept(step, chance, dice)
             if keep != 0 or step.kind == "cut":
                 contents.setdefault(target, _Stored()).apply(step, keep)
         for name in sorted(tree.folders):

@@ -21,6 +21,7 @@ FILE = re.compile(r"(-?\d+)<([^>]*)>.*")
 UNFINISHED = " <unfinished ...>"
 STDOUT = 1
 STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
+MADE_ANEW = ("-shm", "-lock")
 BLIND = {"copy_file_range", "sendfile", "symlink", "symlinkat", "fallocate"}
 
 Kind = Literal["create", "write", "cut", "link", "move", "remove", "folder", "sync", "told"]
@@ -36,6 +37,7 @@ class Step:
         other: where a link or move leads to.
         offset: where in the file, or its new length.
         data: what was written.
+        through: whether the write itself waited for the disk (O_DSYNC).
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Step:
     other: str = ""
     offset: int = 0
     data: bytes = b""
+    through: bool = False
 
 
 def recordable() -> str:
@@ -59,7 +62,8 @@ def record(command: list[str], folder: Path, log: Path) -> list[Step]:
     """Run a command to its end and return what it did below a folder.
 
     It must be one process, and write neither through memory maps (those of SQLite's ``-shm``
-    files apart, which are made anew after a crash) nor by calls that carry no data.
+    and LMDB's ``-lock`` files apart, which are made anew after a crash) nor by calls that carry no
+    data.
 
     Raises:
         RuntimeError: the command failed, or wrote in a way that the trace does not show.
@@ -80,6 +84,7 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = PurePosixPath(folder)
         self._positions: dict[int, int | None] = {}
+        self._through: dict[int, bool] = {}
         self._sizes: dict[str, int] = {}
         self._known = {self._inside(str(path)) for path in [folder, *folder.rglob("*")]}
         for path in folder.rglob("*"):
@@ -128,6 +133,7 @@ class _Reader:
         # In a file that is read from first, a write goes on after that, which is not traced.
         read = "O_RDWR" in flags and inside in self._known
         self._positions[handle] = None if read else 0
+        self._through[handle] = "O_DSYNC" in flags or "O_SYNC" in flags
         if "O_APPEND" in flags:
             self._positions[handle] = self._sizes.get(inside, 0)
         if not inside or "O_DIRECTORY" in flags:
@@ -154,9 +160,10 @@ class _Reader:
             if place is None:
                 raise RuntimeError(f"{path} is read and written through one handle")
             self._positions[handle] = place + result
-            self._write(inside, place, data)
+            self._write(inside, place, data, through=self._through.get(handle, False))
         elif call in {"pwrite64", "pwritev", "pwritev2"}:
-            self._write(inside, int(given[-1 if call != "pwritev2" else -2]), data)
+            place = int(given[-1 if call != "pwritev2" else -2])
+            self._write(inside, place, data, through=self._through.get(handle, False))
         elif call == "ftruncate":
             self._cut(path, int(given[0]))
         elif call in {"fsync", "fdatasync"}:
@@ -164,10 +171,10 @@ class _Reader:
         elif call in BLIND:
             raise RuntimeError(f"{call} of {path}: the trace does not show what it wrote")
 
-    def _write(self, inside: str, place: int, data: bytes) -> None:
+    def _write(self, inside: str, place: int, data: bytes, *, through: bool) -> None:
         if inside:
             self._sizes[inside] = max(self._sizes.get(inside, 0), place + len(data))
-            self._steps.append(Step("write", inside, offset=place, data=data))
+            self._steps.append(Step("write", inside, offset=place, data=data, through=through))
 
     def _cut(self, path: str, size: int) -> None:
         if inside := self._inside(path):
@@ -190,7 +197,7 @@ class _Reader:
     def _refuse_map(self, argument: str) -> None:
         file = FILE.match(argument)
         path = _text(file[2]) if file else ""
-        if self._inside(path) and not path.endswith("-shm"):
+        if self._inside(path) and not path.endswith(MADE_ANEW):
             message = f"{path} is written through a memory map, which the trace does not show"
             raise RuntimeError(message)
 

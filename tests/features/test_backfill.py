@@ -28,10 +28,13 @@ from towpath.core.errors import Invalid
 from towpath.core.instant import from_micros
 from towpath.core.interval import Interval
 from towpath.features.backfill import backfill
+from towpath.features.generation import read_meta
 from towpath.features.lookup import Lookup
 from towpath.features.materialize import materialize
+from towpath.features.online.key import encode_key
 from towpath.features.online.lmdb import LmdbStore
 from towpath.features.online.memory import MemoryStore
+from towpath.features.online.plan import plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,11 +114,12 @@ def test_only_keys_with_news_are_written(world: Sightings) -> None:
     report, _ = fill(world, store, 20)
     assert (report.keys, report.events, report.newest) == (7, 8, at(12))
     assert report.since == at(10 - 60), "the history that was there stays"
+    area = plan_of(CAR, world.lake.datasets["sightings"]).area
     news = MemoryStore()
-    news.write("car", [], store.meta("car") or b"")
+    news.write(area, [], read_meta(store, area) or b"", replaces=None)
     world.come(sighting("b", 25, km=4), minutes=25)
     materialize(world.lake, news, CAR, until=at(30), history=timedelta(minutes=60))
-    assert len(news._views["car"][0]) == 2, "one key, and the block of no key"
+    assert list(news.keys(area)) == [encode_key(["b"])]
 
 
 def test_an_event_that_was_too_late_is_seen_once_its_time_has_come(world: Sightings) -> None:

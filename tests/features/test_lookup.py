@@ -139,12 +139,32 @@ def test_a_short_history_gives_the_same_values(world: World, lookup: Lookup) -> 
         assert short.by_keys(keys, at) == lookup.by_keys(keys, at)
 
 
-def test_a_view_of_another_definition_is_refused(world: World) -> None:
+def test_another_definition_of_a_view_has_a_place_of_its_own(world: World) -> None:
     store = MemoryStore()
     lookup = fill(world, store)
+    before = lookup.by_key(FLIGHT, END)
     changed = world.views["carrier"].replace(features=(Latest("delay"),))
+    views, features = (
+        {**world.views, "carrier": changed},
+        world.delay.replace(derived=(), defaults={}),
+    )
+    other = Lookup(store, features, views, world.lake.datasets)
+    with pytest.raises(NotFound, match="'carrier' is not in the online store, as it is defined"):
+        other.by_key(FLIGHT, END)
     materialize(world.lake, store, changed, until=from_micros(END), history=HISTORY)
-    with pytest.raises(Conflict, match=r"'carrier' .* another definition"):
+    assert other.by_key(FLIGHT, END) is not None
+    assert lookup.by_key(FLIGHT, END) == before
+
+
+def test_a_state_of_another_release_is_refused(world: World) -> None:
+    store = MemoryStore()
+    lookup = fill(world, store)
+    for plan in lookup.views:
+        for key in list(store.keys(plan.area)):
+            store.change(
+                plan.area, [key], lambda _, get: {b"": b"\x01" + bytes(get(b"") or b"")[1:]}
+            )
+    with pytest.raises(Conflict, match=r"'carrier' .* another definition or release"):
         lookup.by_key(FLIGHT, END)
 
 

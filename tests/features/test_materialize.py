@@ -3,9 +3,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,10 +11,14 @@ import pytest
 
 from towpath.catalog import intervals
 from towpath.core.errors import Invalid, NotFound
-from towpath.core.instant import parse_instant
+from towpath.core.instant import parse_instant, to_micros
+from towpath.features.generation import read_meta
 from towpath.features.materialize import materialize, materialize_spine
+from towpath.features.online import Item
 from towpath.features.online.lmdb import LmdbStore
 from towpath.features.online.memory import MemoryStore
+from towpath.features.online.plan import plan_of
+from towpath.features.online.state import key_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,36 +27,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from tests.features.conftest import World
 
+    from towpath.features.online import OnlineStore
+    from towpath.features.online.plan import StatePlan
+
 UNTIL = parse_instant("2013-01-26")
 HISTORY = timedelta(days=3)
-ROWS = 4_000
-
-WRITER = """
-    import sys
-    from collections.abc import Callable
-    from pathlib import Path
-
-    import pyarrow as pa
-
-    from towpath.features.online.lmdb import LmdbStore
-
-    store = LmdbStore("lmdb:online", Path(sys.argv[1]))
-    print("ready", flush=True)
-    for number in range(1, 1_000):
-        value = b"%d" % number
-        store.write("car", [(b"%d" % key, value * 50) for key in range(4_000)], value)
-        print(number, flush=True)
-"""
 
 
 def test_the_same_again_writes_nothing(world: World, tmp_path: Path) -> None:
     store = LmdbStore("lmdb:online", tmp_path)
     first = materialize(world.lake, store, world.views["carrier"], until=UNTIL, history=HISTORY)
-    files = list((tmp_path / "online" / "carrier").glob("*.lmdb"))
+    area = plan_of(world.views["carrier"], world.lake.datasets["arrivals"]).area
+    before = read_meta(store, area)
     again = materialize(world.lake, store, world.views["carrier"], until=UNTIL, history=HISTORY)
     assert (first.unchanged, again.unchanged) == (False, True)
     assert (first.keys, first.events) == (again.keys, again.events)
-    assert list((tmp_path / "online" / "carrier").glob("*.lmdb")) == files
+    assert read_meta(store, area) == before
     assert again.since == UNTIL - HISTORY
     assert (
         len(
@@ -68,6 +55,20 @@ def test_the_same_again_writes_nothing(world: World, tmp_path: Path) -> None:
         == 1
     )
     store.close()
+
+
+def test_very_many_rows_are_brought_one_stretch_of_time_after_the_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, whole, pieces = world.views["tail"], MemoryStore(), MemoryStore()
+    one = materialize(world.lake, whole, view, until=UNTIL, history=HISTORY)
+    monkeypatch.setattr("towpath.features.materialize.ROWS_AT_ONCE", 700)
+    several = materialize(world.lake, pieces, view, until=UNTIL, history=HISTORY)
+    assert (several.keys, several.until, several.newest) == (one.keys, one.until, one.newest)
+    plan = plan_of(view, world.lake.datasets["arrivals"])
+    for key in whole.keys(plan.area):
+        assert reachable(pieces, plan, key) == reachable(whole, plan, key)
+    assert materialize(world.lake, pieces, view, until=UNTIL, history=HISTORY).unchanged
 
 
 def test_a_changed_view_is_written_again(world: World) -> None:
@@ -116,42 +117,12 @@ def test_a_source_without_rows_is_named(
 
 
 @pytest.mark.slow
-def test_a_kill_while_writing_leaves_the_old_or_the_new_generation(tmp_path: Path) -> None:
-    dice = random.Random(11)
-    for _ in range(10):
-        script = [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)]
-        with subprocess.Popen(script, stdout=subprocess.PIPE, text=True) as writer:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
-            time.sleep(dice.uniform(0.02, 0.2))
-            os.kill(writer.pid, signal.SIGKILL)
-            acknowledged = [int(line) for line in writer.stdout if line.endswith("\n")]
-        store = LmdbStore("lmdb:online", tmp_path)
-        meta = store.meta("car")
-        if acknowledged:
-            assert meta is not None
-            assert int(meta) in (acknowledged[-1], acknowledged[-1] + 1)
-        if meta is not None:
-            values = store.read("car", [b"%d" % key for key in range(ROWS)])
-            assert {bytes(value or b"") for value in values} == {meta * 50}
-        store.close()
-    store = LmdbStore("lmdb:online", tmp_path)
-    store.write("car", [(b"a", b"1")], b"done")
-    assert store.read("car", [b"a", b"1"]) == [b"1", None]
-    assert len(list((tmp_path / "online" / "car").glob("*.lmdb"))) == 1
-    store.close()
-
-
-@pytest.mark.slow
 def test_a_killed_materialisation_is_completed_by_the_next(world: World, tmp_path: Path) -> None:
     dice = random.Random(12)
-    view = world.views["tail"]
-    expected, written = MemoryStore(), []
-    ends = [UNTIL - timedelta(hours=step) for step in range(11)]
+    view, expected = world.views["tail"], MemoryStore()
+    plan = plan_of(view, world.lake.datasets["arrivals"])
+    ends = [UNTIL - timedelta(days=20 - 2 * step) for step in range(11)]
     for end in ends:
-        materialize(world.lake, expected, view, until=end, history=HISTORY)
-        written.append(expected.meta(view.name))
-    for end in ends[:10]:
         child = os.fork()
         if child == 0:
             store = LmdbStore("lmdb:online", tmp_path)
@@ -160,11 +131,21 @@ def test_a_killed_materialisation_is_completed_by_the_next(world: World, tmp_pat
         time.sleep(dice.uniform(0.0, 0.06))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        reader = LmdbStore("lmdb:online", tmp_path)
-        assert reader.meta(view.name) in (None, *written)
-        reader.close()
     store = LmdbStore("lmdb:online", tmp_path)
-    report = materialize(world.lake, store, view, until=ends[10], history=HISTORY)
-    assert store.meta(view.name) == written[10]
-    assert report.until == ends[10]
+    report = materialize(world.lake, store, view, until=UNTIL, history=HISTORY)
+    assert report.until == UNTIL
+    materialize(world.lake, expected, view, until=UNTIL, history=HISTORY)
+    assert set(store.keys(plan.area)) == set(expected.keys(plan.area))
+    for key in expected.keys(plan.area):
+        wanted = reachable(expected, plan, key)
+        assert wanted
+        assert reachable(store, plan, key) == wanted
     store.close()
+
+
+def reachable(store: OnlineStore, plan: StatePlan, key: bytes) -> list[list[int]]:
+    events = key_events(plan, lambda part: store.read([Item(plan.area, key, part)])[0])
+    since = to_micros(UNTIL - HISTORY) - plan.compiled.reach
+    rows: list[list[int]] = events.rows.tolist()
+    first = next((place for place, row in enumerate(rows) if row[0] >= since), len(rows) - 1)
+    return rows[first:]

@@ -8,10 +8,8 @@ import pyarrow as pa
 import pytest
 
 from towpath.core.errors import Invalid
-from towpath.features.engines.compile import compile_view
 from towpath.features.engines.embedded import EmbeddedEngine
 from towpath.features.feature_dtype import feature_dtype, whole_value
-from towpath.features.online.codec import check_held
 from towpath.features.view import Aggregate, FeatureView, Latest, aggregates
 
 if TYPE_CHECKING:
@@ -125,23 +123,6 @@ def test_a_value_is_taken_only_as_its_column_can_hold_it(
     value: float | str, dtype: str, wanted: float | None
 ) -> None:
     assert whole_value(value, dtype) == wanted
-
-
-@pytest.mark.parametrize(
-    ("feature", "dtype", "problem"),
-    [
-        (Aggregate("last_k", "it", DAY, k=2), "int64", "'it_last_2_1d' of view 'v'.*list<int64>"),
-        (Aggregate("sum", "it", DAY), "decimal(9,2)", r"it is a decimal\(19,2\)"),
-        (Aggregate("mean", "it", DAY), "decimal(9,2)", "made of decimals"),
-        (Aggregate("share", "it", DAY, value="x"), "string", "the share of a string"),
-    ],
-)
-def test_what_the_online_store_cannot_hold_yet_is_refused(
-    feature: Aggregate, dtype: str, problem: str
-) -> None:
-    view = FeatureView("v", "source", (), (feature,))
-    with pytest.raises(Invalid, match=problem):
-        check_held("v", compile_view(view, {"it": dtype}))
 
 
 def test_the_columns_that_features_read_are_listed_once() -> None:

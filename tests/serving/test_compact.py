@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from towpath.catalog.database import Database
+from towpath.core import drain
 from towpath.core.clock import SystemClock
 from towpath.core.errors import Conflict, Contract
 from towpath.core.lock import acquired, locked
 from towpath.core.record import from_json
+from towpath.core.segment import segments
 from towpath.lake.lake import Lake
 from towpath.lake.tables.delta import DeltaTableStore
-from towpath.serving import compact as module
 from towpath.serving.compact import compact
-from towpath.serving.log import Logged, PredictionLog, segments
+from towpath.serving.log import Logged, PredictionLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def test_segment_in_the_lake_is_removed_once_it_is_closed(tmp_path: Path, lake: 
         assert compact(tmp_path / "log", lake) == 11
         [left] = segments(tmp_path / "log")
         log.append([one(11)])
-    progress = from_json((tmp_path / "log" / module.PROGRESS).read_bytes(), module.Progress)
+    progress = from_json((tmp_path / "log" / drain.PROGRESS).read_bytes(), drain.Progress)
     assert list(progress.done) == [left.name]
     assert compact(tmp_path / "log", lake) == 1
     assert segments(tmp_path / "log") == []
@@ -167,7 +168,7 @@ def test_log_of_no_predictions_is_no_error(tmp_path: Path, lake: Lake) -> None:
 def test_one_log_is_compacted_by_one_process(tmp_path: Path, lake: Lake) -> None:
     write(tmp_path / "log", range(3))
     with (
-        locked(tmp_path / "log" / module.LOCK),
+        locked(tmp_path / "log" / drain.LOCK),
         pytest.raises(Conflict, match="Another process"),
     ):
         compact(tmp_path / "log", lake)

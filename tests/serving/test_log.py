@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from towpath.core.errors import Contract, Unavailable
+from towpath.core.segment import segment_end, segments
 from towpath.serving.log import (
     Logged,
     PredictionLog,
     read_header,
     read_segment,
-    segment_end,
-    segments,
 )
 
 if TYPE_CHECKING:

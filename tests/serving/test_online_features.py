@@ -14,6 +14,7 @@ from towpath.catalog.database import Database
 from towpath.core.clock import SimulatedClock
 from towpath.core.errors import Conflict, Invalid, NotFound
 from towpath.core.instant import parse_instant, parse_span, to_micros
+from towpath.core.segment import segments
 from towpath.features.derived import derived
 from towpath.features.engines.embedded import EmbeddedEngine
 from towpath.features.feature_set import FeatureSet
@@ -30,7 +31,7 @@ from towpath.serving.bundle import Bundle
 from towpath.serving.compact import compact
 from towpath.serving.endpoint import Endpoint
 from towpath.serving.live import Live, Loaded, Taken
-from towpath.serving.log import Logged, read_segment, segments
+from towpath.serving.log import Logged, read_segment
 from towpath.serving.pointer import Deployment
 from towpath.serving.predictors.plan import PlanPredictor
 from towpath.serving.run import Options, log_folder, opened

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from towpath.core.errors import Conflict, Invalid, Unavailable
-from towpath.serving.log import read_segment, segments
-from towpath.serving.run import allowed_hosts, claimed_port, resolved
+from towpath.core.segment import segments
+from towpath.serving.log import read_segment
+from towpath.web.run import allowed_hosts, claimed_port, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

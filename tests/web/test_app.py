@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,9 +22,11 @@ from towpath.core.errors import (
 from towpath.web.app import App, Limits, Message, Route
 from towpath.web.message import Request, Response
 from towpath.web.problem import Busy, Missing, problem, status_of
+from towpath.web.token import Tokens, make_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
@@ -212,3 +216,37 @@ def test_malformed_and_ill_typed_bodies_differ() -> None:
     assert status_of(msgspec.DecodeError("x")) == 400
     assert status_of(msgspec.ValidationError("x")) == 422
     assert status_of(Invalid("x")) == 422
+
+
+def test_a_token_is_asked_for_before_the_body_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    token = make_token(path, "ranker", scopes=("read",), expires=datetime(2100, 1, 1, tzinfo=UTC))
+    routes = (
+        Route("POST", "/echo", echo, scope="read"),
+        Route("POST", "/push", echo, scope="write"),
+    )
+    app = App(routes, limits=Limits(), tokens=Tokens(path))
+    known: Headers = [
+        (b"content-length", b"2"),
+        JSON,
+        (b"authorization", f"Bearer {token}".encode()),
+    ]
+    assert send(app, "POST", "/echo", parts=[b"{}"])[0] == 401
+    assert send(app, "POST", "/echo", parts=[b"{}"], headers=known)[0] == 200
+    assert send(app, "POST", "/push", parts=[b"{}"], headers=known)[0] == 403
+
+
+def test_what_waits_for_a_disk_runs_in_a_thread() -> None:
+    def where(_: Request) -> Response:
+        return Response(threading.current_thread().name.encode())
+
+    app = App((Route("POST", "/push", where, threaded=True),), limits=Limits())
+    assert b"request" in send(app, "POST", "/push", parts=[b"{}"])[2]
+
+
+def test_a_route_may_take_other_types_and_larger_bodies() -> None:
+    routes = (Route("POST", "/push", echo, media_types=("text/csv",), body_bytes=9),)
+    headers: Headers = [(b"content-length", b"5"), (b"content-type", b"text/csv")]
+    app = App(routes, limits=Limits(body_bytes=3))
+    assert send(app, "POST", "/push", parts=[b"12345"], headers=headers)[0] == 200
+    assert send(app, "POST", "/push", parts=[b"12345"])[0] == 415

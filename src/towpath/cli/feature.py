@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from towpath.cli.feature_make import backfill, materialize, training_set, verify
+from towpath.cli.feature_serve import flush, serve, token
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def feature() -> None:
-    """Features: list, show, get, diff, materialize, backfill, training-set, verify."""
+    """Features: list, show, get, diff, materialize, backfill, training-set, verify, serve."""
 
 
-for command in (materialize, backfill, training_set, verify):
+for command in (materialize, backfill, training_set, verify, serve, token, flush):
     feature.add_command(command)
 
 

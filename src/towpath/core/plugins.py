@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, metadata
 from typing import cast
 
 from towpath.core.errors import MissingExtra, NotFound, did_you_mean
@@ -24,7 +24,9 @@ def load_plugin(group: str, name: str) -> type:
         return cast("type", entry_points(group=f"towpath.{group}")[name].load())
     except ModuleNotFoundError as error:
         message = f"{name!r} needs the library {error.name!r}."
-        raise MissingExtra(message, hint=f"Install it: pip install {error.name}") from error
+        ours = name in (metadata("towpath").get_all("Provides-Extra") or ())
+        wanted = f"'towpath[{name}]'" if ours else error.name
+        raise MissingExtra(message, hint=f"Install it: pip install {wanted}") from error
 
 
 def require_plugin(group: str, name: str) -> None:

@@ -28,7 +28,8 @@ class Settings(Record, frozen=True):
         owner: who answers for it.
         lake: tables, such as ``file:.towpath/lake``.
         catalog: metadata, such as ``sqlite:.towpath/catalog.db``.
-        online: feature values by key, such as ``lmdb:.towpath/online``.
+        online: feature values by key, such as ``lmdb:.towpath/online``,
+            ``redis://HOST:6379/0`` or ``cassandra://HOST,HOST:9042/KEYSPACE``.
         tracking: runs and model versions, such as ``sqlite:.towpath/mlflow.db``.
         engine: what computes features: ``embedded`` (this process), ``spark:local[2]`` (Spark on
             this machine) or ``spark://HOST:PORT`` (a cluster of it).

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from towpath.core.errors import Invalid
 from towpath.core.instant import from_micros
 from towpath.core.interval import Interval
-from towpath.core.record import fingerprint, from_json
-from towpath.features.generation import Generation
+from towpath.core.record import fingerprint
+from towpath.features.generation import read_generation, read_meta
 from towpath.features.materialize import materialize
+from towpath.features.online.plan import plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,10 +79,8 @@ def _starts(wanted: datetime, held: datetime, step: timedelta | None) -> tuple[d
 
 def _held(lake: Lake, store: OnlineStore, view: FeatureView) -> Interval | None:
     """Return which times are held, None where another definition or nothing is."""
-    meta = store.meta(view.name)
-    if meta is None:
-        return None
-    present = from_json(meta, Generation)
-    if present.version != fingerprint([view, lake.datasets[view.source]]):
+    source = lake.datasets[view.source]
+    present = read_generation(read_meta(store, plan_of(view, source).area))
+    if present is None or present.version != fingerprint([view, source]):
         return None
     return Interval(from_micros(present.since), from_micros(present.until))

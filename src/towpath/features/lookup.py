@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from towpath.core.errors import Conflict, Invalid, NotFound, did_you_mean
-from towpath.core.instant import format_instant, from_micros
-from towpath.core.record import from_json
+from towpath.features.cells import as_array, cells_of, spread, values_of, with_gaps
+from towpath.features.columns import Columns, Known, Values
 from towpath.features.derived import as_input, bind_sql, evaluate, evaluate_sql
-from towpath.features.engines.compile import CompiledView, compile_view
-from towpath.features.engines.kernel.form import FACTS
 from towpath.features.expression.vector import Vector, vector_from
 from towpath.features.feature_set import (
     definition_version,
@@ -21,38 +19,25 @@ from towpath.features.feature_set import (
     spine_keys,
     validate,
 )
-from towpath.features.generation import Generation
-from towpath.features.online.codec import (
-    FOREIGN,
-    NOTHING,
-    OK,
-    check_held,
-    coerce,
-    encode_key,
-    read_string,
-    sweep_block,
-)
+from towpath.features.online import META_KEY, Item
+from towpath.features.online.decode import TextMemory, decode
+from towpath.features.online.key import coerce_all, encode_key
+from towpath.features.online.plan import StatePlan, plan_of
+from towpath.features.online.warm import warm
 from towpath.features.spine import spine_columns, spine_name
+from towpath.features.view_reading import Asked, ViewReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from towpath.features.arrays import Array
     from towpath.features.feature_set import FeatureSet
-    from towpath.features.online import Buffer, OnlineStore
+    from towpath.features.online import OnlineStore
     from towpath.features.view import FeatureView
     from towpath.lake.dataset import Dataset
 
-Row = dict[str, object]
-
-
-class Source(NamedTuple):
-    """A view as a feature set uses it: its plan, its spine columns and its features' full names."""
-
-    view: str
-    plan: CompiledView
-    columns: tuple[str, ...]
-    names: tuple[str, ...]
+# Columns of the spine by name, a cell for each row.
+Cells = dict[str, list[object]]
 
 
 class Lookup:
@@ -82,9 +67,13 @@ class Lookup:
         self.schema = feature_schema(feature_set, views, datasets)
         self.definition = definition_version(feature_set, views, datasets)
         self._store = store
+        self._reader = ViewReader(store)
+        self._memory = TextMemory()
         self._spine = datasets[feature_set.spine]
         self._dtypes = {column.name: column.dtype for column in self._spine.columns}
-        self._sources = tuple(_sources(feature_set, views, datasets))
+        used = [(ref, views[ref.view]) for ref in feature_set.refs]
+        self._plans = tuple(plan_of(view, datasets[view.source]) for _, view in used)
+        self._keys = tuple(spine_keys(ref, view) for ref, view in used)
         self._nullable = nullable_inputs(feature_set, views, datasets)
         self._kinds = {**self._dtypes, **self.schema}
         self._bound = {
@@ -97,12 +86,22 @@ class Lookup:
         self._chained = {name for one in feature_set.derived for name in one.inputs}
         self._decode = msgspec.msgpack.Decoder(list[object]).decode
         self._spine_columns = spine_columns(self._spine)
-        _compile_kernel()
+        warm()
 
     @property
     def defaults(self) -> list[object]:
         """The declared values for unknown keys in the order of the schema, None where none is."""
         return [self.feature_set.defaults.get(name) for name in self.schema]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns of the spine that a row must have."""
+        return self._needed
+
+    @property
+    def views(self) -> tuple[StatePlan, ...]:
+        """The views that are read, in the order of the feature set."""
+        return self._plans
 
     def by_key(self, key: Mapping[str, object], at: int) -> dict[str, object] | None:
         """Return the features of the spine's row with that key at a time, None if unknown.
@@ -115,7 +114,7 @@ class Lookup:
             Invalid: the key lacks a column, or a value is of another type; or the time lies before
                 what was materialised.
             NotFound: the spine or a view was never materialised.
-            Conflict: a view was materialised by another definition.
+            Conflict: a view was materialised by another release.
         """
         return self.by_keys([key], at)[0]
 
@@ -123,15 +122,13 @@ class Lookup:
         self, keys: Sequence[Mapping[str, object]], at: int
     ) -> list[dict[str, object] | None]:
         """Return what ``by_key`` would for each key, read together."""
-        spine = spine_name(self._spine.name)
-        packed = self._store.read(spine, [self._encoded(key) for key in keys])
-        places = [place for place, value in enumerate(packed) if value is not None]
-        rows = [self._stored(value, at) for value in packed if value is not None]
-        found: list[dict[str, object] | None] = [None] * len(keys)
-        if rows:
-            for place, values in zip(places, self._features(rows, at), strict=True):
-                found[place] = dict(zip(self.schema, values, strict=True))
-        return found
+        columns = self.columns_by_keys(keys, at)
+        rows: list[dict[str, object] | None] = [
+            dict(zip(self.schema, values, strict=True)) for values in _rows(columns)
+        ]
+        for row in columns.missing:
+            rows[row] = None
+        return rows
 
     def by_rows(self, rows: Sequence[Mapping[str, object]], at: int) -> list[list[object]]:
         """Return the features of rows that the caller gives, each in the order of the schema.
@@ -144,9 +141,64 @@ class Lookup:
             Invalid: an unknown or missing column, a value of another type, or a time before what
                 was materialised.
             NotFound: a view was never materialised.
-            Conflict: a view was materialised by another definition.
+            Conflict: a view was materialised by another release.
         """
-        return self._features([self._checked(row, at) for row in rows], at) if rows else []
+        return _rows(self.columns_by_rows(rows, at))
+
+    def columns_by_keys(self, keys: Sequence[Mapping[str, object]], at: int) -> Columns:
+        """Return what ``by_keys`` does as columns; keys that the spine does not have are named."""
+        spine = spine_name(self._spine.name)
+        items = [Item(spine, META_KEY), *(Item(spine, self._encoded(key)) for key in keys)]
+        meta, *packed = self._store.read(items)
+        if meta is None:
+            message = f"The rows of {self._spine.name!r} are not in the online store."
+            raise NotFound(message, hint="Materialise them first: towpath feature materialize")
+        known = [self._decode(value) for value in packed if value is not None]
+        if any(len(row) != len(self._spine_columns) for row in known):
+            message = f"The rows of {self._spine.name!r} online are of another contract."
+            raise Conflict(message, hint="Materialise the spine again.")
+        columns = zip(*known, strict=True) if known else [()] * len(self._spine_columns)
+        cells = dict(zip(self._spine_columns, map(list, columns), strict=True))
+        found = self._columns(cells, len(known), at)
+        if len(known) == len(keys):
+            return found
+        places = np.array([place for place, one in enumerate(packed) if one is not None], int)
+        missing = tuple(place for place, one in enumerate(packed) if one is None)
+        return spread(found, places, missing)
+
+    def columns_by_rows(self, rows: Sequence[Mapping[str, object]], at: int) -> Columns:
+        """Return what ``by_rows`` does as columns."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        given = {name: [row.get(name) for row in rows] for name in (*names, *self._needed)}
+        return self.columns_of(given, len(rows), at)
+
+    def columns_of(self, given: Mapping[str, Sequence[object]], rows: int, at: int) -> Columns:
+        """Return the features of rows that the caller gives by column.
+
+        Args:
+            given: columns of the spine; those that no feature needs may be left out.
+            rows: how many there are.
+            at: prediction time in microseconds UTC.
+
+        Raises:
+            Invalid: as for ``by_rows``.
+            NotFound: a view was never materialised.
+            Conflict: a view was materialised by another release.
+        """
+        for name in given:
+            if name not in self._dtypes:
+                message = f"The row has a column {name!r} that {self._spine.name!r} does not have."
+                raise Invalid(message, hint=did_you_mean(name, self._dtypes))
+        checked: Cells = {}
+        for name in self._needed:
+            cells = coerce_all(given.get(name, [None] * rows), self._dtypes[name], name)
+            if not self._nullable[name] and None in cells:
+                message = (
+                    f"The row has no {name!r}, which features of {self.feature_set.name!r} need."
+                )
+                raise Invalid(message, hint="Give it a value.")
+            checked[name] = cells
+        return self._columns(checked, rows, at)
 
     def freshness(self) -> dict[str, int]:
         """Return for each view the time, in microseconds, up to which its events are known.
@@ -154,19 +206,17 @@ class Lookup:
         Raises:
             NotFound: a view was never materialised.
         """
-        found: dict[str, int] = {}
-        for source in self._sources:
-            meta = self._store.meta(source.view)
-            if meta is None:
-                message = f"View {source.view!r} is not in the online store."
-                raise NotFound(message, hint="Materialise it first: towpath run")
-            found[source.view] = from_json(meta, Generation).until
-        return found
+        metas = self._store.read([Item(plan.area, META_KEY) for plan in self._plans])
+        held = {
+            plan.view: self._reader.generation(plan, meta)
+            for plan, meta in zip(self._plans, metas, strict=True)
+        }
+        return {view: 0 if one is None else one.until for view, one in held.items()}
 
     def _needed_columns(self) -> tuple[str, ...]:
         """Return the spine columns that some feature reads, but for the prediction time."""
         inputs = (name for one in self.feature_set.derived for name in one.inputs)
-        keys = (name for source in self._sources for name in source.columns)
+        keys = (name for names in self._keys for name in names)
         used = dict.fromkeys((*keys, *self.feature_set.columns, *inputs))
         at = self.feature_set.at
         return tuple(name for name in used if name in self._dtypes and name != at)
@@ -177,150 +227,63 @@ class Lookup:
         if len(key) != len(wanted) or any(name not in key for name in wanted):
             message = f"The key has {', '.join(key) or 'no columns'}, not {', '.join(wanted)}."
             raise Invalid(message, hint="Give each column of the spine's key, and nothing else.")
-        return encode_key([coerce(key[name], self._dtypes[name], name) for name in wanted])
+        return encode_key([coerce_all([key[one]], self._dtypes[one], one)[0] for one in wanted])
 
-    def _stored(self, value: Buffer, at: int) -> Row:
-        """Decode a row of the spine and set its prediction time."""
-        values = self._decode(value)
-        if len(values) != len(self._spine_columns):
-            message = f"The rows of {self._spine.name!r} online are of another contract."
-            raise Conflict(message, hint="Materialise the spine again.")
-        row = dict(zip(self._spine_columns, values, strict=True))
-        row[self.feature_set.at] = at
-        return row
+    def _columns(self, cells: Cells, rows: int, at: int) -> Columns:
+        """Compute all features of rows."""
+        cells[self.feature_set.at] = [at] * rows
+        keys = {names: _view_keys(cells, names, rows) for names in dict.fromkeys(self._keys)}
+        asked = [
+            Asked(plan, keys[names]) for plan, names in zip(self._plans, self._keys, strict=True)
+        ]
+        found: list[Values] = []
+        known: list[Known] = []
+        for one in self._reader.read(asked, at):
+            found += decode(one.reading, self._memory, one.places)
+            known.append(one.known)
+        for name in self.feature_set.columns:
+            found.append(values_of(cells[name], self._dtypes[name]))
+        self._derive(cells, found, rows)
+        return Columns(rows, tuple(found), tuple(known))
 
-    def _checked(self, row: Mapping[str, object], at: int) -> Row:
-        """Check a caller's row against the spine's contract and set its prediction time."""
-        for name in row:
-            if name not in self._dtypes:
-                message = f"The row has a column {name!r} that {self._spine.name!r} does not have."
-                raise Invalid(message, hint=did_you_mean(name, self._dtypes))
-        checked: Row = {self.feature_set.at: at}
-        for name in self._needed:
-            value = coerce(row.get(name), self._dtypes[name], name)
-            if value is None and not self._nullable[name]:
-                message = (
-                    f"The row has no {name!r}, which features of {self.feature_set.name!r} need."
-                )
-                raise Invalid(message, hint="Give it a value.")
-            checked[name] = value
-        return checked
-
-    def _features(self, rows: Sequence[Row], at: int) -> list[list[object]]:
-        """Compute all features of rows, one list a row, in the order of the schema."""
-        found: list[list[object]] = [[] for _ in rows]
-        for source in self._sources:
-            self._read(source, rows, at, found)
-        for row, values in zip(rows, found, strict=True):
-            values += [row[name] for name in self.feature_set.columns]
-        self._derive(rows, found)
-        return found
-
-    def _read(
-        self, source: Source, rows: Sequence[Row], at: int, found: Sequence[list[object]]
-    ) -> None:
-        """Add one view's features to each row; keys without events share one empty block."""
-        parts = [[row[name] for name in source.columns] for row in rows]
-        keys = [NOTHING if None in part else encode_key(part) for part in parts]
-        keys.append(NOTHING)
-        blocks = self._store.read(source.view, keys)
-        none = blocks.pop()
-        for values, block in zip(found, blocks, strict=True):
-            values.extend(_sweep(source, none if block is None else block, at))
-
-    def _derive(self, rows: Sequence[Row], found: Sequence[list[object]]) -> None:
+    def _derive(self, cells: Cells, found: list[Values], rows: int) -> None:
         """Add the derived features, in order."""
         arrays: dict[str, Array] = {}
         vectors: dict[str, Vector] = {}
         for feature in self.feature_set.derived:
-            given = {name: self._given(name, rows, found) for name in feature.inputs}
+            given = {name: self._given(name, cells, found) for name in feature.inputs}
             if feature.sql:
                 for name in given.keys() - vectors.keys():
-                    vectors[name] = vector_from(given[name], self._kinds[name])
-                bound = self._bound[feature.name]
-                computed, present = evaluate_sql(bound, vectors, rows=len(rows))
+                    vectors[name] = vector_from(cells_of(given[name]), self._kinds[name])
+                computed, present = evaluate_sql(self._bound[feature.name], vectors, rows=rows)
             else:
                 for name in given.keys() - arrays.keys():
-                    nullable = self._nullable[name]
-                    arrays[name] = _array(given[name], self._kinds[name], nullable=nullable)
-                computed, present = evaluate(feature, arrays, rows=len(rows))
+                    kind, nullable = self._kinds[name], self._nullable[name]
+                    arrays[name] = as_array(given[name], kind, nullable=nullable)
+                computed, present = evaluate(feature, arrays, rows=rows)
             if feature.name in self._chained:
                 arrays[feature.name] = as_input(computed, present)
-            columns = zip(found, computed.tolist(), present.tolist(), strict=True)
-            for values, value, here in columns:
-                values.append(value if here else None)
+            strings = feature.dtype == "string"
+            values = computed.tolist() if strings else computed
+            found.append(Values(values, with_gaps(present)))
 
-    def _given(self, name: str, rows: Sequence[Row], found: Sequence[list[object]]) -> list[object]:
-        """Return the values of a spine column or of a feature that is already there."""
+    def _given(self, name: str, cells: Cells, found: Sequence[Values]) -> Values:
+        """Return a spine column, or a feature that is already there."""
         if name in self._dtypes:
-            return [row[name] for row in rows]
-        place = self._places[name]
-        return [values[place] for values in found]
+            return values_of(cells[name], self._kinds[name])
+        return found[self._places[name]]
 
 
-def _sweep(source: Source, block: Buffer | None, at: int) -> list[object]:
-    """Compute one view's features from a block."""
-    plan = source.plan
-    results = np.zeros((2, len(source.names)), dtype=np.int64)
-    data = NOTHING if block is None else block
-    outcome = sweep_block(
-        np.frombuffer(data, np.uint8), (plan.specs, plan.windows), plan.layout, at, results
-    )
-    if outcome != OK:
-        raise _refused(source.view, outcome, at)
-    numbers, here = results.tolist()
-    reals = results[0].view(np.float64).tolist()
-    return [
-        (real if kind == "float64" else _value(kind, number, data)) if there else None
-        for kind, number, real, there in zip(plan.results, numbers, reals, here, strict=True)
-    ]
+def _view_keys(cells: Cells, names: Sequence[str], rows: int) -> list[bytes | None]:
+    """Encode a view's key of each row, None where a part of it is missing."""
+    if not names:
+        return [encode_key(())] * rows
+    parts = zip(*(cells[name] for name in names), strict=True)
+    return [None if None in part else encode_key(part) for part in parts]
 
 
-def _sources(
-    feature_set: FeatureSet, views: Mapping[str, FeatureView], datasets: Mapping[str, Dataset]
-) -> list[Source]:
-    """Compile the views that a feature set uses."""
-    sources = []
-    for ref in feature_set.refs:
-        view = views[ref.view]
-        source = datasets[view.source]
-        dtypes = {name: source.column(view.source_column(name)).dtype for name in view.used}
-        names = tuple(f"{ref.name}__{feature.name}" for feature in view.features)
-        plan = compile_view(view, dtypes)
-        check_held(view.name, plan)
-        sources.append(Source(view.name, plan, spine_keys(ref, view), names))
-    return sources
-
-
-def _compile_kernel() -> None:
-    """Load the compiled kernel now, so that no request waits for it."""
-    nothing = np.frombuffer(NOTHING, np.uint8)
-    plan = (np.empty((0, FACTS), np.int64), np.empty((0, 2), np.int64))
-    sweep_block(nothing, plan, 0, 0, np.empty((2, 0), np.int64))
-
-
-def _value(kind: str, number: int, data: Buffer) -> object:
-    """Turn a result that is no float into a Python value."""
-    if kind == "string":
-        return read_string(data, number)
-    return bool(number) if kind == "bool" else number
-
-
-def _array(values: list[object], kind: str, *, nullable: bool) -> Array:
-    """Return values in the form in which derived functions receive them."""
-    if kind == "string":
-        return np.array(values, dtype=object)
-    if nullable or kind == "float64":
-        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return np.array(values, dtype=np.bool_ if kind == "bool" else np.int64)
-
-
-def _refused(view: str, outcome: int, at: int) -> Conflict | Invalid:
-    """Say why a block was not read."""
-    if outcome == FOREIGN:
-        message = f"View {view!r} was materialised by another definition or release."
-        return Conflict(message, hint="Materialise it again.")
-    message = (
-        f"View {view!r} was not materialised as far back as {format_instant(from_micros(at))}."
-    )
-    return Invalid(message, hint="Materialise it with a longer history, or ask for a later time.")
+def _rows(columns: Columns) -> list[list[object]]:
+    """Return the features row by row."""
+    if not columns.features:
+        return [[] for _ in range(columns.rows)]
+    return [list(row) for row in zip(*map(cells_of, columns.features), strict=True)]

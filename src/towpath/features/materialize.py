@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,30 +13,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from towpath.catalog import intervals
-from towpath.core.errors import NotFound
+from towpath.core.errors import Conflict, NotFound
 from towpath.core.instant import MICROSECOND, from_micros, to_micros
 from towpath.core.interval import Interval
-from towpath.core.record import Record, fingerprint, from_json, to_json
-from towpath.features.arrays import Int64Array, dtype_of, to_bits, to_values
-from towpath.features.engines import SEQUENCE, TIME
-from towpath.features.engines.compile import CompiledView, compile_view
-from towpath.features.engines.kernel.form import NO_LIMIT
-from towpath.features.engines.order import event_order, key_codes
+from towpath.core.record import Record, fingerprint, to_json
+from towpath.features.arrays import micros_of, to_values
+from towpath.features.engines import SEQUENCE
 from towpath.features.feature_set import validate_view
-from towpath.features.generation import Generation
-from towpath.features.increment import can_extend, last_sequence, newest_time, news
-from towpath.features.online.codec import NOTHING, Block, check_held, encode_key, pack
+from towpath.features.generation import Generation, read_generation, read_meta
+from towpath.features.increment import last_sequence, newest_time, news, only_added
+from towpath.features.online.build import build, reaching
+from towpath.features.online.events import encode_keys, keyed_events
+from towpath.features.online.plan import StatePlan, plan_of
+from towpath.features.online.state import ROOT, add_events, replace_events
 from towpath.features.snapshot import Snapshot, read_events
 from towpath.features.spine import latest_rows, spine_columns, spine_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from towpath.features.online import OnlineStore
+    from towpath.features.online import Edit, Get, OnlineStore, Parts, Row
+    from towpath.features.online.events import Keyed
     from towpath.features.view import FeatureView
     from towpath.lake.lake import Lake
 
-Rows = list[tuple[bytes, bytes]]
+KEYS_AT_ONCE = 2_000
+ROWS_AT_ONCE = 8_000_000
 
 
 class MaterializeReport(Record, frozen=True):
@@ -67,12 +70,20 @@ class MaterializeReport(Record, frozen=True):
 def materialize(
     lake: Lake, store: OnlineStore, view: FeatureView, *, until: datetime, history: timedelta
 ) -> MaterializeReport:
-    """Bring a view's events into the online store, as one new generation.
+    """Bring a view's events into the online store, beside those that were pushed.
 
     Features can then be read at any time from ``until - history`` on. Where rows were only added
-    to the source since the last time, only the keys that they are of are written. A kill at any
-    moment leaves the generation before in place; the same call again does nothing more than what
-    is missing.
+    to the source since the last time, only they are read and only the keys that they are of are
+    written. Each key is written as one step, and writing it again changes nothing: after a kill at
+    any moment, the same call completes what was begun. Very many rows are taken one stretch of time
+    after the other, each of which is readable when it is done.
+
+    Args:
+        lake: holds the source.
+        store: where the view goes.
+        view: the view.
+        until: later events are left out.
+        history: how far back before that features are to be readable.
 
     Raises:
         Invalid: the view does not fit its source, or a naive time.
@@ -86,53 +97,145 @@ def materialize(
         since=to_micros(until) - history // MICROSECOND,
         until=to_micros(until),
     )
-    present = _present(store, view.name)
-    if present is not None and present.covers(wanted):
-        return _recorded(lake, view.name, present, started=started).replace(unchanged=True)
-    if present is not None and can_extend(lake, view, present, wanted):
-        found = _extend(lake, store, view, present=present, wanted=wanted)
-    else:
-        found = _rewrite(lake, store, view, wanted)
-    return _recorded(lake, view.name, found, started=started)
+    work = _Work(lake, store, view, plan_of(view, lake.datasets[view.source]))
+    found = read_generation(read_meta(store, work.plan.area))
+    if found is not None and found.covers(wanted):
+        return _recorded(lake, view.name, found, started=started).replace(unchanged=True)
+    for end in _ends(work, found, wanted):
+        found = _brought(work, wanted.replace(until=end))
+    return _recorded(lake, view.name, found or wanted, started=started)
 
 
-def _extend(
-    lake: Lake,
-    store: OnlineStore,
-    view: FeatureView,
-    *,
-    present: Generation,
-    wanted: Generation,
-) -> Generation:
-    """Write the keys that have news; all of the history that is there stays readable."""
-    events, added = news(lake, view, present, wanted)
-    rows, _ = view_rows(view, events, since=present.since)
-    known = store.read(view.name, [key for key, _ in rows])
-    found = wanted.replace(
-        since=present.since,
-        keys=present.keys + sum(value is None for value in known),
-        events=present.events + added,
-        sequence=last_sequence(events, present.sequence),
-        newest=newest_time(events, present.newest),
-    )
-    store.update(view.name, rows, to_json(found))
+def _ends(work: _Work, present: Generation | None, wanted: Generation) -> list[int]:
+    """Return up to when events are brought at once, so that they are not too many for memory."""
+    source, known = work.lake[work.view.source], present is not None and present.materialized
+    if source.rows() <= ROWS_AT_ONCE:
+        return [wanted.until]
+    time = source.dataset.event_time
+    where = pc.field(time) <= from_micros(wanted.until)
+    if known and present is not None:
+        where &= pc.field(time) > from_micros(present.until)
+    rows = source.scan([time], where, version=wanted.source_version)
+    times = np.sort(micros_of(rows[time]).to_numpy())
+    ends = times[ROWS_AT_ONCE - 1 : -1 : ROWS_AT_ONCE].tolist()
+    return [*dict.fromkeys(end for end in ends if end < wanted.until), wanted.until]
+
+
+def _brought(work: _Work, wanted: Generation) -> Generation:
+    """Bring into an area what is missing there."""
+    meta = read_meta(work.store, work.plan.area)
+    present = read_generation(meta)
+    if meta is None:
+        return _first(work, wanted)
+    if present is None or not present.materialized:
+        return _united(work, wanted, None)
+    if only_added(work.lake, work.view, present, wanted):
+        return _united(work, wanted, present)
+    return _replaced(work, wanted)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What materialising a view works on."""
+
+    lake: Lake
+    store: OnlineStore
+    view: FeatureView
+    plan: StatePlan
+
+    def read(self, wanted: Generation, only: pc.Expression | None = None) -> pa.Table:
+        """Read events of the source."""
+        snapshot = Snapshot(self.lake, {self.view.source: wanted.source_version})
+        return read_events(snapshot, self.view, until=wanted.until, only=only, identified=True)
+
+    def change(self, keys: Sequence[bytes], edit: Edit) -> None:
+        """Change keys, some at a time."""
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            self.store.change(self.plan.area, keys[start : start + KEYS_AT_ONCE], edit)
+
+    def finish(self, found: Generation) -> Generation:
+        """Say what the area holds now."""
+        self.store.change(self.plan.area, (), _no_edit, meta=lambda _: to_json(found))
+        return found
+
+
+def _no_edit(key: bytes, get: Get) -> Parts:
+    """Change nothing."""
+    del key, get
+    return {}
+
+
+def _first(work: _Work, wanted: Generation) -> Generation:
+    """Write an area that is not there; if one is by then, unite with it."""
+    events = work.read(wanted)
+    keyed = reaching(work.plan, keyed_events(work.plan, events, work.view.keys), wanted.since)
+    found = _made_of(wanted, keyed, events)
+    rows = build(work.plan, keyed, since=wanted.since)
+    try:
+        work.store.write(work.plan.area, rows, to_json(found), replaces=None)
+    except Conflict:
+        return _united(work, wanted, None)
     return found
 
 
-def _rewrite(lake: Lake, store: OnlineStore, view: FeatureView, wanted: Generation) -> Generation:
-    """Write all keys of a view."""
-    events = read_events(
-        Snapshot(lake, {view.source: wanted.source_version}), view, until=wanted.until
+def _united(work: _Work, wanted: Generation, present: Generation | None) -> Generation:
+    """Unite an area with all that the lake has, or with what it has more than last time."""
+    plan, before = work.plan, present or wanted
+    whole = present is None or wanted.since < present.since
+    cut = not whole and wanted.since > before.since and not before.keeps(wanted)
+    wanted = wanted.replace(
+        since=wanted.since if whole or cut else before.since, until=max(wanted.until, before.until)
     )
-    rows, kept = view_rows(view, events, since=wanted.since)
-    found = wanted.replace(
-        keys=len(rows) - 1,
-        events=kept,
+    events = work.read(wanted, None if whole else news(work.lake, work.view, before))
+    keyed = keyed_events(plan, events, work.view.keys)
+    if whole:
+        keyed = reaching(plan, keyed, wanted.since)
+    places, fresh = keyed.places, set()
+
+    def edit(key: bytes, get: Get) -> Parts:
+        own = keyed.events(places[key]) if key in places else keyed.none
+        change = add_events(plan, get, own, since=wanted.since, whole=whole)
+        fresh.discard(key)
+        if change.first > before.sequence and key in places:
+            fresh.add(key)
+        return change.parts
+
+    # Keys of which the lake has nothing are complete from then on as well.
+    others = work.store.keys(plan.area) if cut or whole else ()
+    work.change([*places, *(key for key in others if key not in places)], edit)
+    return work.finish(
+        wanted.replace(
+            keys=before.keys + len(fresh),
+            events=len(keyed.rows) if whole else before.events + len(keyed.rows),
+            sequence=last_sequence(events, before.sequence),
+            newest=newest_time(events, before.newest),
+        )
+    )
+
+
+def _replaced(work: _Work, wanted: Generation) -> Generation:
+    """Make every key anew of what the lake has, and of what only was pushed."""
+    plan, events = work.plan, work.read(wanted)
+    keyed = reaching(plan, keyed_events(plan, events, work.view.keys), wanted.since)
+    places = keyed.places
+
+    def edit(key: bytes, get: Get) -> Parts:
+        own = keyed.events(places[key]) if key in places else keyed.none
+        return replace_events(plan, get, own, since=wanted.since).parts
+
+    others = work.store.keys(plan.area)
+    work.change([*places, *(key for key in others if key not in places)], edit)
+    return work.finish(_made_of(wanted, keyed, events))
+
+
+def _made_of(wanted: Generation, keyed: Keyed, events: pa.Table) -> Generation:
+    """Say what an area holds that was made at once."""
+    return wanted.replace(
+        keys=len(keyed.places),
+        events=len(keyed.rows),
         sequence=last_sequence(events),
         newest=newest_time(events),
     )
-    store.write(view.name, rows, to_json(found))
-    return found
 
 
 def materialize_spine(
@@ -155,7 +258,8 @@ def materialize_spine(
         until=to_micros(until),
     )
     name = spine_name(dataset)
-    present = _present(store, name)
+    meta = read_meta(store, name)
+    present = read_generation(meta)
     if present is not None and present.covers(wanted):
         return _recorded(lake, name, present, started=started).replace(unchanged=True)
     columns = spine_columns(table.dataset)
@@ -164,91 +268,17 @@ def materialize_spine(
     rows = table.scan([*columns, SEQUENCE], where, version=wanted.source_version)
     rows = latest_rows(rows, table.dataset)
     found = wanted.replace(keys=rows.num_rows, events=rows.num_rows)
-    store.write(name, _spine_rows(rows, columns, table.dataset.key), to_json(found))
+    encoded = _spine_rows(rows, columns, table.dataset.key)
+    store.write(name, encoded, to_json(found), replaces=meta)
     return _recorded(lake, name, found, started=started)
 
 
-def view_rows(view: FeatureView, events: pa.Table, *, since: int) -> tuple[Rows, int]:
-    """Return a view's events as rows of the online store, and how many events they hold.
-
-    Args:
-        view: the view.
-        events: its source's rows as ``read_events`` returns them.
-        since: earliest time, in microseconds, at which features will be read.
-    """
-    events = events.filter(pc.is_valid(events[TIME]))
-    plan = compile_view(view, {name: dtype_of(events[name].type) for name in view.used})
-    check_held(view.name, plan)
-    codes, _ = key_codes(events, events.slice(0, 0), view.keys)
-    order = event_order(codes, events[TIME].to_numpy(), events[SEQUENCE].to_numpy())
-    order = _needed(plan, order, (codes, events[TIME].to_numpy()), since)
-    kept, kept_codes = events.take(order), codes[order]
-    starts = np.flatnonzero(np.diff(kept_codes, prepend=-1))
-    names = _keys(kept.take(starts), view.keys)
-    rows = list(zip(names, _blocks(plan, kept, starts, since), strict=True))
-    none = next(_blocks(plan, kept.slice(0, 0), np.zeros(1, dtype=np.int64), since))
-    return [*rows, (NOTHING, none)], order.size
-
-
-def _needed(
-    plan: CompiledView, order: Int64Array, codes_times: tuple[Int64Array, Int64Array], since: int
-) -> Int64Array:
-    """Keep events of whole keys that some window or ttl can reach from ``since`` on."""
-    codes, times = codes_times[0][order], codes_times[1][order]
-    keep = codes >= 0 if plan.reach == NO_LIMIT else times >= since - plan.reach
-    if plan.unlimited:
-        # The last event before the cut still counts as the latest one.
-        keep[:-1] |= (codes[1:] == codes[:-1]) & keep[1:]
-        keep |= np.diff(codes, append=-1) != 0
-    return order[keep & (codes >= 0)]
-
-
-def _blocks(
-    plan: CompiledView, events: pa.Table, starts: Int64Array, since: int
-) -> Iterator[bytes]:
-    """Pack the events of each key, which begin at ``starts``."""
-    times, sequence = events[TIME].to_numpy(), events[SEQUENCE].to_numpy()
-    columns = [
-        to_bits(events[name], dtype) for name, dtype in zip(plan.columns, plan.dtypes, strict=True)
-    ]
-    bits = np.array([values for values, _, _ in columns]).reshape(len(columns), times.size)
-    valid = np.array([present for _, present, _ in columns], dtype=np.uint8).reshape(bits.shape)
-    strings = {number: texts for number, (_, _, texts) in enumerate(columns) if texts}
-    for start, stop in zip(starts, np.append(starts, times.size)[1:], strict=True):
-        own = bits[:, start:stop].copy()
-        texts: list[str] = []
-        for number, known in strings.items():
-            used, own[number] = np.unique(own[number], return_inverse=True)
-            own[number] += len(texts)
-            texts += [known[code] for code in used]
-        yield pack(
-            Block(
-                times[start:stop],
-                sequence[start:stop],
-                own,
-                valid[:, start:stop],
-                tuple(texts),
-                plan.layout,
-                since,
-            )
-        )
-
-
-def _keys(rows: pa.Table, keys: Sequence[str]) -> list[bytes]:
-    """Encode the key of each row."""
-    if not keys:
-        return [encode_key(())] * rows.num_rows
-    columns = [to_values(rows[key]) for key in keys]
-    return [encode_key(values) for values in zip(*columns, strict=True)]
-
-
-def _spine_rows(
-    rows: pa.Table, columns: Sequence[str], keys: Sequence[str]
-) -> Iterator[tuple[bytes, bytes]]:
+def _spine_rows(rows: pa.Table, columns: Sequence[str], keys: Sequence[str]) -> Iterator[Row]:
     """Encode each row of a spine by its key."""
     encode = msgspec.msgpack.Encoder().encode
     values = zip(*(to_values(rows[name]) for name in columns), strict=True)
-    return zip(_keys(rows, keys), map(encode, values), strict=True)
+    for key, value in zip(encode_keys(rows, keys), values, strict=True):
+        yield key, ROOT, encode(value)
 
 
 def _source_version(lake: Lake, dataset: str) -> int:
@@ -258,12 +288,6 @@ def _source_version(lake: Lake, dataset: str) -> int:
         message = f"Dataset {dataset!r} has no rows yet."
         raise NotFound(message, hint=f"Ingest it first: towpath data ingest {dataset}")
     return version
-
-
-def _present(store: OnlineStore, name: str) -> Generation | None:
-    """Return what the generation that is there says about itself."""
-    meta = store.meta(name)
-    return None if meta is None else from_json(meta, Generation)
 
 
 def _recorded(lake: Lake, name: str, found: Generation, *, started: float) -> MaterializeReport:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from towpath.features.arrays import micros_of
 from towpath.features.condition import condition_columns, satisfying
 from towpath.features.engines import SEQUENCE, TIME
+from towpath.features.identity import IDENTITY, identities
 from towpath.lake.intake import INGESTED_AT
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def read_events(
     *,
     until: int | None,
     only: pc.Expression | None = None,
+    identified: bool = False,
 ) -> pa.Table:
     """Read what an engine needs of a view's source: keys, values, ``_t`` and ``_seq``.
 
@@ -66,14 +68,17 @@ def read_events(
         view: the view.
         until: last event time, in microseconds; None for no limit.
         only: a further condition on rows of the source.
+        identified: return ``_id`` too, which tells events of one time apart.
     """
     source = snapshot.lake[view.source]
     time = source.dataset.event_time
+    identity = source.dataset.key if identified else ()
     named = dict.fromkeys((*view.keys, *view.used))
     origin = {name: view.source_column(name) for name in named}
     tested = condition_columns(view, source.dataset)
     arrived = () if snapshot.visible_after is None else (INGESTED_AT,)
-    columns = list(dict.fromkeys((*origin.values(), *tested, time, SEQUENCE, *arrived)))
+    needed = (*origin.values(), *tested, *identity, time, SEQUENCE, *arrived)
+    columns = list(dict.fromkeys(needed))
     limit = None if until is None else pa.scalar(until).cast(pa.timestamp("us", "UTC"))
     where = None if limit is None else pc.field(time) <= limit
     if only is not None:
@@ -83,4 +88,6 @@ def read_events(
         rows = rows.filter(pa.array(satisfying(rows, view)))
     found = {name: rows[column] for name, column in origin.items()}
     found |= {name: rows[name] for name in (SEQUENCE, *arrived)}
+    if identified:
+        found[IDENTITY] = identities(rows, source.dataset)
     return pa.table({**found, TIME: micros_of(rows[time])})

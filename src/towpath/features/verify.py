@@ -17,7 +17,7 @@ from towpath.features.arrays import ARROW_TYPES, micros_of, to_values
 from towpath.features.engines import SEQUENCE
 from towpath.features.engines.order import key_codes
 from towpath.features.feature_set import definition_version, feature_schema
-from towpath.features.online.codec import coerce
+from towpath.features.online.key import coerce
 from towpath.features.spine import latest_rows, spine_columns
 from towpath.features.training import training_set
 from towpath.lake.system import FROM_DEFAULTS, FROM_ROW

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from towpath.features.row_type import Instant, row_type
 
-    from towpath.lake.dataset import Column
+if TYPE_CHECKING:
     from towpath.serving.served import Served
 
 BATCH_LIMIT = 1000
-Instant = Annotated[
-    datetime, msgspec.Meta(tz=True, description="ISO 8601 with its zone, such as 2013-10-01T08:00Z")
-]
-Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-KINDS: dict[str, object] = {
-    "bool": bool,
-    "int64": Whole,
-    "float64": float,
-    "string": str,
-    "timestamp": Instant,
-    "date": date,
-}
 
 
 class Prediction(msgspec.Struct):
@@ -71,10 +58,10 @@ def request_type(served: Served) -> type[Asked]:
     Unknown fields are refused, since a misspelt optional column would go unnoticed.
     """
     title = "".join(part.capitalize() for part in served.endpoint.name.split("_"))
-    key = _struct(f"{title}Key", served.key)
+    key = row_type(f"{title}Key", served.key)
     fields: list[tuple[str, Any, Any]] = [("keys", _batch(key), None)]
     if served.row:
-        fields.append(("rows", _batch(_struct(f"{title}Row", served.row)), None))
+        fields.append(("rows", _batch(row_type(f"{title}Row", served.row)), None))
     made = msgspec.defstruct(
         f"{title}Request", fields, bases=(Asked,), forbid_unknown_fields=True, kw_only=True
     )
@@ -85,18 +72,3 @@ def _batch(item: type) -> Any:  # noqa: ANN401 - a type made at run time
     """Return the type of a list that is short enough for one request, or nothing."""
     size = msgspec.Meta(min_length=1, max_length=BATCH_LIMIT)
     return Annotated[list[item], size] | None  # type: ignore[valid-type]  # made at run time
-
-
-def _struct(name: str, columns: Sequence[Column]) -> type[msgspec.Struct]:
-    """Build the type of a row with these columns."""
-    required = [(one.name, _kind(one)) for one in columns if not one.nullable]
-    optional = [(one.name, _kind(one) | None, None) for one in columns if one.nullable]
-    return msgspec.defstruct(
-        name, [*required, *optional], forbid_unknown_fields=True, kw_only=True, frozen=True
-    )
-
-
-def _kind(column: Column) -> Any:  # noqa: ANN401 - a type made at run time
-    """Return the JSON type of a column."""
-    kind: Any = KINDS[column.dtype]
-    return Annotated[kind, msgspec.Meta(description=column.doc)] if column.doc else kind

@@ -1,49 +1,28 @@
-"""The server process: one event loop, granian in front of it, until it is told to stop."""
+"""The process that serves endpoints, until it is told to stop."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import gc
-import ipaddress
-import logging
-import os
-import signal
-import socket
-import tempfile
 import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server as Granian
-
 from towpath.core.clock import Clock, SystemClock
-from towpath.core.errors import Conflict, Invalid
+from towpath.core.errors import Invalid
 from towpath.core.instant import to_micros
-from towpath.core.lock import acquired
 from towpath.core.record import Record
+from towpath.features.warm import empty_row, warm
 from towpath.serving.live import Live, Taken, watch
 from towpath.serving.log import PredictionLog
 from towpath.serving.predict import Answering
 from towpath.serving.server import Server
-from towpath.web.app import App, Limits
+from towpath.web.app import Limits
+from towpath.web.run import allowed_hosts, claimed_port, resolved, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from towpath.serving.served import Served
-
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-HEADER_MILLISECONDS = 5_000
-PROBE_SECONDS = 0.02
-PROBE_LIMIT = 10.0
-EMPTY: dict[str, object] = {"bool": False, "int64": 0, "float64": 0.0, "string": "", "timestamp": 0}
-
-logger = logging.getLogger(__name__)
 
 
 class Options(Record, frozen=True):
@@ -87,9 +66,7 @@ def serve(
         port = stack.enter_context(claimed_port(address, options.port))
         answering = stack.enter_context(opened(endpoints, options, clock=clock or SystemClock()))
         server = Server(answering, limits=Limits(hosts=allowed_hosts(address)))
-        gc.collect()
-        gc.freeze()
-        asyncio.run(_run(server.app, (address, port), ready))
+        run(server.app, (address, port), ready)
 
 
 @contextmanager
@@ -123,11 +100,8 @@ def _warm(served: Served, clock: Clock) -> None:
         NotFound: a view was never materialised.
     """
     served.source.freshness()
-    row = {one.name: EMPTY.get(one.dtype) for one in served.row}
-    try:
-        served.source.by_rows([row], to_micros(clock.now()))
-    except Exception:  # a feature function may refuse values that no caller would give
-        logger.debug("endpoint %s not warmed", served.endpoint.name, exc_info=True)
+    row, at = empty_row(served.row), to_micros(clock.now())
+    warm(f"endpoint {served.endpoint.name}", lambda: served.source.by_rows([row], at))
 
 
 def log_folder(state: Path, endpoint: str) -> Path:
@@ -138,139 +112,3 @@ def log_folder(state: Path, endpoint: str) -> Path:
         'state/predictions/delay'
     """
     return state / "predictions" / endpoint
-
-
-def resolved(host: str) -> str:
-    """Return the address of a host name.
-
-    Raises:
-        Invalid: there is no such host.
-
-    Example:
-        >>> resolved("127.0.0.1")
-        '127.0.0.1'
-    """
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        message = f"The host {host!r} cannot be found: {error}."
-        raise Invalid(message, hint="Use --host 127.0.0.1.") from error
-    return str(found[0][4][0])
-
-
-@contextmanager
-def claimed_port(host: str, port: int) -> Iterator[int]:
-    """Hold a port for this process, or refuse.
-
-    The server's socket would share the port with a forgotten server (SO_REUSEPORT), which then
-    silently took part of the requests. A lock, and a probe without that option, prevent it.
-
-    Raises:
-        Conflict: another process has the port.
-        Invalid: the address cannot be listened at.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with ExitStack() as stack:
-        probe = stack.enter_context(closing(socket.socket(family, socket.SOCK_STREAM)))
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except PermissionError as error:
-            message = f"This user may not listen at port {port}."
-            raise Invalid(message, hint="Use a port from 1024 on: --port 8000") from error
-        except (OSError, OverflowError) as error:
-            raise _taken(host, port, error) from error
-        claimed: int = probe.getsockname()[1]
-        stack.enter_context(_locked(claimed))
-        probe.close()
-        yield claimed
-
-
-@contextmanager
-def _locked(port: int) -> Iterator[None]:
-    """Hold the machine's lock for a port."""
-    path = Path(tempfile.gettempdir()) / f"towpath-{os.getuid()}-port-{port}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        _lock(handle, port)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, port: int) -> None:
-    """Take the lock and leave the process's number in it, for whoever comes second."""
-    if not acquired(handle):
-        owner = os.read(handle, 20).decode() or "another"
-        message = f"Port {port} is held by process {owner}, a towpath server."
-        raise Conflict(message, hint=_another(port), port=port)
-    os.truncate(handle, 0)
-    os.write(handle, str(os.getpid()).encode())
-
-
-def _taken(host: str, port: int, error: Exception) -> Conflict | Invalid:
-    """Say why an address cannot be listened at."""
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        message = f"Port {port} at {host} is taken by another process."
-        return Conflict(message, hint=_another(port), port=port)
-    return Invalid(
-        f"The address {host}:{port} cannot be used: {error}.", hint="Use --host 127.0.0.1."
-    )
-
-
-def _another(port: int) -> str:
-    """Say what to do about a port that is taken."""
-    return f"Stop that process (find it: ss -ltnp 'sport = :{port}') or use --port {port + 1}."
-
-
-def allowed_hosts(address: str) -> frozenset[str]:
-    """Return the names that a server may be called by, none for any.
-
-    Example:
-        >>> "localhost" in allowed_hosts("127.0.0.1"), allowed_hosts("192.0.2.1")
-        (True, frozenset())
-    """
-    loopback = ipaddress.ip_address(address).is_loopback
-    return frozenset((*LOOPBACK, address)) if loopback else frozenset()
-
-
-async def _run(app: App, address: tuple[str, int], ready: Callable[[str], None]) -> None:
-    """Run the server in this process until a signal."""
-    host, port = address
-    granian = Granian(
-        app,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
-        websockets=False,
-        log_level=LogLevels.error,
-        log_dictconfig={"incremental": True, "handlers": {}, "loggers": {}},
-    )
-    loop = asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, granian.signal_handler_interrupt)
-    serving = asyncio.create_task(granian.serve())
-    announcing = asyncio.create_task(_announce(address, ready))
-    await serving
-    if announcing.done():
-        announcing.result()
-    announcing.cancel()
-
-
-async def _announce(address: tuple[str, int], ready: Callable[[str], None]) -> None:
-    """Call ``ready`` once the server takes connections."""
-    host, port = address
-    async with asyncio.timeout(PROBE_LIMIT):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except OSError:
-                await asyncio.sleep(PROBE_SECONDS)
-                continue
-            writer.close()
-            break
-    shown = f"[{host}]" if ":" in host else host
-    ready(f"http://{shown}:{port}")

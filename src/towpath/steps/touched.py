@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from towpath.catalog.lineage import Node
-from towpath.core.record import Record, from_json
-from towpath.features.generation import Generation
+from towpath.core.record import Record
+from towpath.features.generation import read_generation, read_meta
+from towpath.features.online.plan import plan_of
 from towpath.features.spine import spine_name
 from towpath.project.lineage import source_node
 from towpath.serving.pointer import read_pointer
@@ -65,15 +66,22 @@ def _ingest(workspace: Workspace, told: Given) -> Touched:
 def _materialize(workspace: Workspace, told: Given) -> Touched:
     """Name the versions of the sources that the online store holds now, and the views."""
     events = msgspec.convert(told["events"], dict[str, int])
-    sources = {name: one.source for name, one in workspace.project.views.items()}
-    sources |= {spine_name(name): name for name in workspace.project.datasets}
-    metas = {name: workspace.online.meta(name) for name in events}
-    found = {name: from_json(meta, Generation) for name, meta in metas.items() if meta}
+    project = workspace.project
+    sources = {name: one.source for name, one in project.views.items()}
+    sources |= {spine_name(name): name for name in project.datasets}
+    areas = {
+        name: plan_of(one, project.datasets[one.source]).area
+        for name, one in project.views.items()
+        if name in events
+    }
+    metas = {name: read_meta(workspace.online, areas.get(name, name)) for name in events}
+    held = {name: read_generation(meta) for name, meta in metas.items()}
+    found = {name: one for name, one in held.items() if one is not None}
     reads = {
         Node("dataset", sources[name], version=str(one.source_version))
         for name, one in found.items()
     }
-    views = [name for name in found if name in workspace.project.views]
+    views = [name for name in found if name in project.views]
     writes = [Node("feature_view", name, version=found[name].version) for name in views]
     return Touched(tuple(sorted(reads)), tuple(writes))
 

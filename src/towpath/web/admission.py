@@ -1,39 +1,45 @@
 """A short queue before the work: what would wait too long is turned away at once.
 
-Work runs on the event loop, one piece at a time. Between two pieces the loop gets a turn, so
-that requests which arrive meanwhile are queued or refused while they are still young.
+Work runs on the event loop, one piece at a time. After a millisecond of it the loop gets a turn,
+so that requests which arrived meanwhile are queued or refused while they are still young.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from towpath.web.problem import Busy
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+TURN_SECONDS = 0.001
 
 
 class Admission:
-    """An asynchronous context manager around each piece of work, first come first served.
+    """Runs pieces of work, first come first served.
 
     Args:
         limit: how many may wait.
+        turn_seconds: after how long the loop gets a turn.
 
     Example:
-        >>> async def answer() -> str:
-        ...     async with Admission(limit=1):
-        ...         return "done"
-        >>> asyncio.run(answer())
+        >>> asyncio.run(Admission(limit=1).run(lambda: "done"))
         'done'
     """
 
-    def __init__(self, *, limit: int) -> None:
+    def __init__(self, *, limit: int, turn_seconds: float = TURN_SECONDS) -> None:
         """Start with an empty queue."""
         self._limit = limit
-        self._busy = False
+        self._turn_seconds = turn_seconds
+        self._begun = 0.0
+        self._closed = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -47,19 +53,25 @@ class Admission:
         Raises:
             Busy: the queue is full.
         """
-        if self._busy and len(self._waiting) >= self._limit:
+        if self._closed and len(self._waiting) >= self._limit:
             message = f"The server is busy: {self._limit} requests wait already."
             raise Busy(message, hint="Send the request again after a second.")
 
-    async def __aenter__(self) -> None:
-        """Wait for a turn.
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do a piece of work, at once or when it is its turn.
 
         Raises:
             Busy: the queue is full.
         """
-        if not self._busy:
-            self._busy = True
-            return
+        if self._closed:
+            await self._turn()
+        try:
+            return work()
+        finally:
+            self._leave()
+
+    async def _turn(self) -> None:
+        """Wait in the queue."""
         self.check()
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -70,14 +82,18 @@ class Admission:
                 self._pass_on()
             raise
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the turn to the next one, after the loop has looked at what arrived."""
-        asyncio.get_running_loop().call_soon(self._pass_on)
+    def _leave(self) -> None:
+        """Let the next one in, after the loop has looked at what arrived if it is time for that."""
+        if perf_counter() - self._begun >= self._turn_seconds:
+            self._closed = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        elif self._closed:
+            self._pass_on()
+
+    def _next_turn(self) -> None:
+        """Begin to count anew."""
+        self._begun = perf_counter()
+        self._pass_on()
 
     def _pass_on(self) -> None:
         """Wake the first that still waits."""
@@ -86,4 +102,4 @@ class Admission:
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._busy = False
+        self._closed = False

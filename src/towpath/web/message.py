@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+
 
 class Request(msgspec.Struct, frozen=True):
     """A request whose body has arrived.
+
+    Args:
+        method: the HTTP method.
+        path: the path.
+        body: the body.
+        media_type: what the body is announced as, in lower case without parameters.
+        query: what follows the path after a question mark.
+        caller: name of the token that it came with, empty where none is needed.
 
     Example:
         >>> Request("GET", "/healthz").body
@@ -16,6 +27,9 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     path: str
     body: bytes = b""
+    media_type: str = JSON
+    query: str = ""
+    caller: str = ""
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -28,5 +42,5 @@ class Response(msgspec.Struct, frozen=True):
 
     body: bytes
     status: int = 200
-    media_type: str = "application/json"
+    media_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()

@@ -30,6 +30,10 @@ class Refused(Denied):
     """The client may not ask this."""
 
 
+class Unknown(Denied):
+    """The client does not say who it is, or nobody knows it."""
+
+
 class Busy(Unavailable):
     """The server does not take the request now."""
 
@@ -54,6 +58,7 @@ TOLD: dict[type[Exception], int] = {
     WrongType: 415,
     Invalid: 422,
     Missing: 404,
+    Unknown: 401,
     Refused: 403,
     Busy: 503,
     msgspec.ValidationError: 422,
@@ -64,6 +69,7 @@ FAULT, UNFORESEEN = 503, 500
 STATUS = frozenset({*TOLD.values(), FAULT, UNFORESEEN})
 TITLES = {
     400: "Malformed request",
+    401: "Not authenticated",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
@@ -126,6 +132,8 @@ def problem(error: Exception) -> Response:
         body.detail, body.hint = f"{error}.", "The request's schema is at /openapi.json."
     if isinstance(error, WrongMethod):
         headers = (("allow", str(error.data["allow"])),)
+    if isinstance(error, Unknown):
+        headers = (("www-authenticate", "Bearer"),)
     if status == FAULT:
         headers = (("retry-after", str(RETRY_SECONDS)),)
     return Response(to_json(body), status=status, media_type=MEDIA_TYPE, headers=headers)

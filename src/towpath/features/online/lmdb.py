@@ -1,73 +1,94 @@
-"""Online values in LMDB files: an immutable file a generation, a pointer to the present one."""
+"""Online values in LMDB: a file for each area, changed in place or succeeded by another.
+
+A file that was replaced says so itself, under ``SUCCESSOR``: the name of the file that took its
+place, or nothing for a dropped area. That entry is the moment of the replacement, for it is written
+while no one else can write the old file; whoever has that open finds it with the next read. The
+pointer beside the files only tells where to begin.
+"""
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakValueDictionary
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+from weakref import WeakSet, WeakValueDictionary
 
 import lmdb
 
-from towpath.core.durable import sync_file, write_durably
-from towpath.core.errors import Denied, NotFound, TowpathError, Unavailable
-from towpath.core.lock import locked
+from towpath.core.durable import sync_file
+from towpath.core.errors import TowpathError, Unavailable
 from towpath.core.settings import local_path
+from towpath.features.online import LONGEST_PART, META_KEY, NO_META, check_replaced
+from towpath.features.online.area_folder import AreaFolder, unusable
+from towpath.features.online.change import Change
+from towpath.features.online.gate import Gate
+from towpath.features.online.group_commit import GroupCommits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-    from typing import Any
 
-    from towpath.features.online import Buffer
+    from towpath.features.online import Buffer, Edit, Item, NewMeta, Row
 
-POINTER = "current"
-LOCK = "lock"
-LOCK_SECONDS = 600.0
 # Address space, not disk: the file only grows as it is written.
 MAP_BYTES = 1 << 36
-# LMDB keeps larger values in pages of their own, where they are aligned; smaller ones are copied.
-COPIED_BYTES = 4096
+MAX_READERS = 1024
+SPARE_TRANSACTIONS = 16
 OPEN_ATTEMPTS = 20
 RETRY_SECONDS = 0.001
-# How long a write by another process may go unseen: a look at the pointer costs as much as a read.
-TRUSTED_SECONDS = 0.05
-
-Stamp = tuple[int, int]
+ROWS_AT_ONCE = 10_000
+KEYS_AT_ONCE = 1_000
+LENGTH_BYTES = 2
 
 
 class Generation:
-    """An open file of one generation: it never changes, so a reader keeps its snapshot."""
+    """An open file; a process has it open once, however many stores and threads use it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file for reading."""
+        """Open a file that is there, and forget readers that died."""
+        self.path = path
+        # LMDB would make one.
+        path.stat()
         self.environment = lmdb.open(
-            str(path), subdir=False, readonly=True, lock=False, max_dbs=2, create=False
+            str(path),
+            subdir=False,
+            map_size=MAP_BYTES,
+            max_readers=MAX_READERS,
+            max_spare_txns=SPARE_TRANSACTIONS,
         )
-        self.rows = self.environment.open_db(b"rows", create=False)
-        self.about = self.environment.open_db(b"meta", create=False)
+        self.environment.reader_check()
+
+    def get(self, row: bytes) -> bytes | None:
+        """Return one entry."""
+        with self.environment.begin() as transaction:
+            found: bytes | None = transaction.get(row)
+        return found
 
 
-class Snapshot(NamedTuple):
-    """What a thread reads from: valid until a time of the monotonic clock, or a write from here."""
-
-    generation: Generation
-    transaction: lmdb.Transaction
-    stamp: Stamp
-    until: float
-    writes: int
+def _row(key: bytes, part: bytes) -> bytes:
+    """Return the name of an entry; a key's entries are side by side."""
+    return len(key).to_bytes(LENGTH_BYTES, "big") + key + part
 
 
-# LMDB opens a file once in a process, so stores share what is open.
+META = _row(META_KEY, b"")
+SUCCESSOR = _row(META_KEY, b"successor")
+FIRST_KEY = _row(b"\0", b"")
+BEYOND_PARTS = b"\xff" * (LONGEST_PART + 1)
+
 GUARD = threading.Lock()
 OPEN: WeakValueDictionary[str, Generation] = WeakValueDictionary()
+STORES: WeakSet[LmdbStore] = WeakSet()
+# Passed by whoever uses an open file.
+GATE = Gate()
 
 
 class LmdbStore:
-    """Keeps each view in a folder of its own; see ``OnlineStore`` for what it promises.
+    """Keeps each area in a folder of its own; see ``OnlineStore`` for what it promises.
+
+    What several threads change at the same time is made durable by one commit.
 
     Args:
         url: such as ``lmdb:.towpath/online``; the path is taken from ``root``.
@@ -76,10 +97,11 @@ class LmdbStore:
     Example:
         >>> import tempfile
         >>> from pathlib import Path
+        >>> from towpath.features.online import Item
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     store = LmdbStore("lmdb:online", Path(folder))
-        ...     store.write("car", [(b"a", b"1")], b"{}")
-        ...     found = store.read("car", [b"a", b"b"])
+        ...     store.write("car", [(b"a", b"", b"1")], b"{}", replaces=None)
+        ...     found = store.read([Item("car", b"a"), Item("car", b"b")])
         ...     store.close()
         >>> found
         [b'1', None]
@@ -87,169 +109,266 @@ class LmdbStore:
 
     def __init__(self, url: str, root: Path) -> None:
         self._folder = local_path(url, root).resolve()
-        self._forget()
+        self._held: dict[str, Generation] = {}
+        self._groups = GroupCommits(self._commit)
+        with GUARD:
+            STORES.add(self)
 
-    def write(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
-        """Write a new file aside, sync it, then point to it."""
-        self._replace(view, rows, meta, keep=False)
+    def write(self, area: str, rows: Iterable[Row], meta: bytes, *, replaces: bytes | None) -> None:
+        """Write a new file aside, sync it, and make it the successor of the present one."""
+        folder = AreaFolder(self._folder / area)
+        with _explained(folder.path):
+            folder.make()
+            with folder.writing():
+                with GATE:
+                    present = self._find(area)
+                    check_replaced(area, present.get(META) if present else None, replaces)
+                path = folder.fresh()
+                try:
+                    _fill(path, rows, meta)
+                    with folder.swapping(), GATE:
+                        self._succeed(area, path.name, replaces)
+                except BaseException:
+                    path.unlink(missing_ok=True)
+                    raise
 
-    def update(self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes) -> None:
-        """Write a copy of the present file aside, with the rows in it, then point to it."""
-        self._replace(view, rows, meta, keep=True)
+    def change(
+        self, area: str, keys: Sequence[bytes], edit: Edit, *, meta: NewMeta | None = None
+    ) -> None:
+        """Change the keys in place, by one transaction, which other threads' changes may share."""
+        with _explained(self._folder / area):
+            self._groups.run(area, Change(keys, edit, meta))
 
-    def read(self, view: str, keys: Sequence[bytes]) -> list[Buffer | None]:
-        """Return the values of the keys from the present generation."""
-        snapshot = self._reading(view)
-        get, rows = snapshot.transaction.get, snapshot.generation.rows
-        found: list[Buffer | None] = [get(key, None, rows) for key in keys]
-        return [
-            value if value is None or len(value) >= COPIED_BYTES else bytes(value)
-            for value in found
-        ]
+    def read(self, items: Sequence[Item]) -> list[Buffer | None]:
+        """Return the values of the items, those of an area from one state of it."""
+        begun: dict[str, lmdb.Transaction | None] = {}
+        found: list[Buffer | None] = []
+        with GATE:
+            try:
+                for area, key, part in items:
+                    if area not in begun:
+                        begun[area] = self._begin(area)
+                    transaction = begun[area]
+                    found.append(None if transaction is None else transaction.get(_row(key, part)))
+            except (OSError, lmdb.Error) as error:
+                raise unusable(self._folder, error) from error
+            finally:
+                for each in begun.values():
+                    if each is not None:
+                        each.abort()
+        return found
 
-    def meta(self, view: str) -> bytes | None:
-        """Return the text written with the present generation."""
-        try:
-            snapshot = self._reading(view)
-        except NotFound:
-            return None
-        meta: Any = snapshot.transaction.get(b"meta", None, snapshot.generation.about)
-        return bytes(meta)
+    def keys(self, area: str) -> Iterator[bytes]:
+        """Return the keys, some thousand at a time, so that no old state is kept for long."""
+        start = FIRST_KEY
+        while some := self._keys_from(area, start):
+            yield from some
+            start = _row(some[-1], BEYOND_PARTS)
 
-    def drop(self, view: str) -> None:
-        """Remove the pointer first, then the files."""
-        folder = self._folder / view
-        if not folder.is_dir():
+    def drop(self, area: str) -> None:
+        """Mark the file as dropped, then remove it."""
+        folder = AreaFolder(self._folder / area)
+        if not folder.path.is_dir():
             return
-        with locked(folder / LOCK, wait_seconds=LOCK_SECONDS):
-            (folder / POINTER).unlink(missing_ok=True)
-            sync_file(folder)
-            self._writes += 1
-            _remove_all_but(folder, "")
+        with _explained(folder.path), folder.swapping(), GATE:
+            present = self._find(area)
+            if present is None:
+                return
+            with present.environment.begin(write=True) as transaction:
+                transaction.put(SUCCESSOR, b"")
+            folder.clear(present.path.name)
 
     def close(self) -> None:
-        """Let go of all files; each closes once no thread reads it."""
-        self._forget()
+        """Let go of all files; each closes once no other store has it open."""
+        self.release()
 
-    def _replace(
-        self, view: str, rows: Iterable[tuple[bytes, bytes]], meta: bytes, *, keep: bool
-    ) -> None:
-        """Publish a new generation, which may begin as a copy of the present one."""
-        folder = self._folder / view
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with locked(folder / LOCK, wait_seconds=LOCK_SECONDS):
-                current = _current(folder)
-                _remove_all_but(folder, current)
-                path = folder / f"{secrets.token_hex(8)}.lmdb"
-                _write_file(path, rows, meta, start=folder / current if keep and current else None)
-                write_durably(folder / POINTER, path.name.encode())
-                self._writes += 1
-                _remove_all_but(folder, path.name)
-        except (OSError, lmdb.Error) as error:
-            raise _explained(error, folder) from error
+    def release(self) -> None:
+        """Let go of all files."""
+        self._held.clear()
 
-    def _forget(self) -> None:
-        """Start with nothing open, as owned by this process."""
-        self._pid = os.getpid()
-        self._writes = 0
-        self._local = threading.local()
+    def _keys_from(self, area: str, start: bytes) -> list[bytes]:
+        """Return the next keys at or after an entry."""
+        found: list[bytes] = []
+        with _explained(self._folder), GATE:
+            transaction = self._begin(area)
+            if transaction is None:
+                return found
+            with transaction, transaction.cursor() as cursor:
+                there = cursor.set_range(start)
+                while there and len(found) < KEYS_AT_ONCE:
+                    row = bytes(cursor.key())
+                    stop = LENGTH_BYTES + int.from_bytes(row[:LENGTH_BYTES], "big")
+                    found.append(row[LENGTH_BYTES:stop])
+                    there = cursor.set_range(row[:stop] + BEYOND_PARTS)
+        return found
 
-    def _reading(self, view: str) -> Snapshot:
-        """Return this thread's snapshot of the view's present generation."""
-        if self._pid != os.getpid():
-            self._forget()
-        held: dict[str, Snapshot] = self._local.__dict__
-        mine, now = held.get(view), time.monotonic()
-        if mine is not None and now < mine.until and mine.writes == self._writes:
-            return mine
-        writes, stamp = self._writes, self._stamp(view)
-        if mine is None or mine.stamp != stamp:
-            mine = None
-            held.pop(view, None)
-            generation, stamp = self._generation(view)
-            transaction = generation.environment.begin(buffers=True)
-            mine = Snapshot(generation, transaction, stamp, 0.0, 0)
-        held[view] = mine._replace(until=now + TRUSTED_SECONDS, writes=writes)
-        return held[view]
+    def _begin(self, area: str) -> lmdb.Transaction | None:
+        """Begin to read the area's present file; None where there is none."""
+        for _ in range(OPEN_ATTEMPTS):
+            generation = self._held.get(area) or self._find(area)
+            if generation is None:
+                return None
+            transaction = generation.environment.begin()
+            if transaction.get(SUCCESSOR) is None:
+                self._held[area] = generation
+                return transaction
+            transaction.abort()
+            self._held.pop(area, None)
+        raise _too_fast(area)
 
-    def _stamp(self, view: str) -> Stamp:
-        """Return what changes whenever the pointer is replaced."""
-        try:
-            found = os.stat(f"{self._folder}/{view}/{POINTER}")  # noqa: PTH116 - on the hot path
-        except FileNotFoundError:
-            message = f"View {view!r} is not in the online store."
-            raise NotFound(message, hint="Materialise it first: towpath run") from None
-        return found.st_ino, found.st_mtime_ns
+    def _commit(self, area: str, changes: Sequence[Change]) -> None:
+        """Make the changes in one transaction of the file that is the present one meanwhile."""
+        with GATE:
+            for _ in range(OPEN_ATTEMPTS):
+                generation = self._held.get(area) or self._find(area) or self._create(area)
+                with generation.environment.begin(write=True) as transaction:
+                    if transaction.get(SUCCESSOR) is None:
+                        self._held[area] = generation
+                        for change in changes:
+                            _apply(transaction, change)
+                        return
+                self._held.pop(area, None)
+        raise _too_fast(area)
 
-    def _generation(self, view: str) -> tuple[Generation, Stamp]:
-        """Open the file that the pointer names, which a writer may replace meanwhile."""
-        folder = self._folder / view
+    def _find(self, area: str) -> Generation | None:
+        """Open the present file, which a writer may replace meanwhile; None where there is none."""
+        folder = AreaFolder(self._folder / area)
         for attempt in range(OPEN_ATTEMPTS):
-            stamp = self._stamp(view)
-            path = folder / _current(folder)
+            name = folder.pointed()
             try:
-                with GUARD:
-                    opened = OPEN.get(str(path)) or Generation(path)
-                    OPEN[str(path)] = opened
-            except lmdb.Error as error:
+                found = _last_from(folder.path, name)
+            except (lmdb.Error, FileNotFoundError):
                 # A writer removed the file, or another thread is still closing it.
                 if attempt == OPEN_ATTEMPTS - 1:
-                    raise _explained(error, folder) from error
+                    raise
                 time.sleep(attempt * RETRY_SECONDS)
                 continue
-            if self._stamp(view) == stamp:
-                return opened, stamp
-        message = f"View {view!r} is replaced faster than it can be opened."
-        raise Unavailable(message, hint="Retry.")
+            if folder.pointed() == name:
+                return found
+        raise _too_fast(area)
+
+    def _create(self, area: str) -> Generation:
+        """Make an empty file, unless another writer was faster."""
+        folder = AreaFolder(self._folder / area)
+        folder.make()
+        with folder.swapping():
+            found = self._find(area)
+            if found is None:
+                path = folder.fresh()
+                lmdb.open(str(path), subdir=False, lock=False).close()
+                sync_file(path)
+                folder.point_to(path.name)
+                found = _opened(path)
+        return found
+
+    def _succeed(self, area: str, name: str, replaces: bytes | None) -> None:
+        """Put a complete file in the place of the present one."""
+        present = self._find(area)
+        if present is None:
+            check_replaced(area, None, replaces)
+        else:
+            with present.environment.begin(write=True) as transaction:
+                check_replaced(area, _bytes(transaction.get(META)), replaces)
+                transaction.put(SUCCESSOR, name.encode())
+        folder = AreaFolder(self._folder / area)
+        folder.point_to(name)
+        folder.keep_only(name)
 
 
-os.register_at_fork(
-    before=GUARD.acquire, after_in_parent=GUARD.release, after_in_child=GUARD.release
-)
+def _before_fork() -> None:
+    """Close all files: LMDB's may not be open while a process forks."""
+    GATE.shut()
+    GUARD.acquire()
+    for store in STORES:
+        store.release()
+    for generation in OPEN.values():
+        generation.environment.close()
+    OPEN.clear()
 
 
-def _write_file(
-    path: Path, rows: Iterable[tuple[bytes, bytes]], meta: bytes, *, start: Path | None
-) -> None:
-    """Fill a new file, or a copy of one, in one transaction and force it to the disk."""
-    try:
-        if start is not None:
-            shutil.copyfile(start, path)
-        environment = lmdb.open(
-            str(path), subdir=False, lock=False, max_dbs=2, map_size=MAP_BYTES, readahead=False
-        )
-        with environment:
-            stored, about = environment.open_db(b"rows"), environment.open_db(b"meta")
-            with environment.begin(write=True) as transaction:
-                for key, value in rows:
-                    transaction.put(key, value, db=stored)
-                transaction.put(b"meta", meta, db=about)
-            environment.sync(True)  # noqa: FBT003 - the library takes no keyword here
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+def _after_fork() -> None:
+    """Let every process open what it uses."""
+    GUARD.release()
+    GATE.reopen()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
+def _opened(path: Path) -> Generation:
+    """Open a file once in this process."""
+    with GUARD:
+        found = OPEN.get(str(path))
+        if found is None:
+            found = OPEN[str(path)] = Generation(path)
+        return found
+
+
+def _last_from(folder: Path, name: str) -> Generation | None:
+    """Follow the successors from a file to the present one; None where that was dropped."""
+    while name:
+        generation = _opened(folder / name)
+        successor = generation.get(SUCCESSOR)
+        if successor is None:
+            return generation
+        name = successor.decode()
+    return None
+
+
+def _apply(transaction: lmdb.Transaction, change: Change) -> None:
+    """Edit each key, then the meta text."""
+    for key in change.keys:
+        prefix = _row(key, b"")
+        parts = change.edit(key, lambda part, prefix=prefix: _bytes(transaction.get(prefix + part)))  # type: ignore[misc]  # mypy infers no lambda with defaults
+        for part, value in parts.items():
+            if value is None:
+                transaction.delete(prefix + part)
+            else:
+                transaction.put(prefix + part, value)
+    before = _bytes(transaction.get(META))
+    if change.meta is not None:
+        transaction.put(META, change.meta(before))
+    elif before is None:
+        transaction.put(META, NO_META)
+
+
+def _bytes(found: bytes | memoryview | None) -> bytes | None:
+    """Tell the types what the library returns where no buffers were asked for."""
+    return cast("bytes | None", found)
+
+
+def _fill(path: Path, rows: Iterable[Row], meta: bytes) -> None:
+    """Fill a new file that nobody else knows yet, and force it to the disk at the end."""
+    left = iter(rows)
+    while some := [(_row(key, part), value) for key, part, value in islice(left, ROWS_AT_ONCE)]:
+        _put(path, sorted(some))
+    _put(path, [(META, meta)])
     sync_file(path)
+    # Its name too, before another file names it.
+    sync_file(path.parent)
 
 
-def _current(folder: Path) -> str:
-    """Return the name of the present generation's file, empty where there is none."""
-    pointer = folder / POINTER
-    return pointer.read_text() if pointer.exists() else ""
+def _put(path: Path, some: list[tuple[bytes, bytes]]) -> None:
+    """Add entries to a file, which the system writes to the disk when it likes."""
+    with GATE:
+        environment = lmdb.open(str(path), subdir=False, lock=False, sync=False, map_size=MAP_BYTES)
+        with (
+            environment,
+            environment.begin(write=True) as transaction,
+            transaction.cursor() as cursor,
+        ):
+            cursor.putmulti(some)
 
 
-def _remove_all_but(folder: Path, kept: str) -> None:
-    """Remove files of other generations; readers that have one open keep their snapshot."""
-    for path in folder.iterdir():
-        if path.name not in (kept, POINTER, LOCK):
-            path.unlink(missing_ok=True)
+def _too_fast(area: str) -> TowpathError:
+    message = f"The online area {area!r} is replaced faster than it can be opened."
+    return Unavailable(message, hint="Retry.", area=area)
 
 
-def _explained(error: Exception, folder: Path) -> TowpathError:
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
     """Say what an error of the file system or LMDB means for the caller."""
-    text = str(error)
-    if isinstance(error, lmdb.MapFullError) or "No space" in text:
-        message = f"The disk of the online store {folder} is full."
-        return Unavailable(message, hint="Free some space and materialise again.")
-    message = f"The online store {folder} cannot be used: {text}."
-    return Denied(message, hint="Check the path and the permission to write there.")
+    try:
+        yield
+    except (OSError, lmdb.Error) as error:
+        raise unusable(folder, error) from error

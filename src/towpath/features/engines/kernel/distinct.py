@@ -27,9 +27,9 @@ def neighbours(values: Ints, real: bool) -> tuple[Ints, Ints]:  # noqa: FBT001 -
     before = np.empty(values.size, dtype=np.int64)
     after = np.full(values.size, values.size, dtype=np.int64)
     for place in range(values.size):
-        value = _plain(values[place], real)
+        value = plain(values[place], real)
         slot = np.int64((np.uint64(value) * MULTIPLIER) >> shift)
-        while latest[slot] >= 0 and _plain(values[latest[slot]], real) != value:
+        while latest[slot] >= 0 and plain(values[latest[slot]], real) != value:
             slot = (slot + 1) & mask
         before[place] = latest[slot]
         if latest[slot] >= 0:
@@ -39,7 +39,7 @@ def neighbours(values: Ints, real: bool) -> tuple[Ints, Ints]:  # noqa: FBT001 -
 
 
 @compiled
-def _plain(bits: np.int64, real: bool) -> np.int64:  # noqa: FBT001 - compiled
+def plain(bits: np.int64, real: bool) -> np.int64:  # noqa: FBT001 - compiled
     """Return the bits of a value, those of zero for a negative zero."""
     return np.int64(0) if real and bits == NEGATIVE_ZERO else np.int64(bits)
 

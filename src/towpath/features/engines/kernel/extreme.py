@@ -20,7 +20,7 @@ MAGNITUDE = np.int64(2**63 - 1)
 
 
 @compiled
-def _ordinal(bits: np.int64, real: bool) -> np.int64:  # noqa: FBT001 - compiled
+def ordinal(bits: np.int64, real: bool) -> np.int64:  # noqa: FBT001 - compiled
     """Return an int64 in the order of the floats whose bits are given, or those bits back."""
     return bits ^ ((bits >> 63) & MAGNITUDE) if real else bits
 
@@ -51,7 +51,7 @@ def extremes(values: Ints, edges: tuple[Ints, Ints], least: bool, real: bool) ->
         if start >= stop:
             top, lowest, stop = 0, 0, start
         while stop < last[label]:
-            value = _ordinal(values[stop], real)
+            value = ordinal(values[stop], real)
             while top > 0 and (stack[top - 1] >= value if least else stack[top - 1] <= value):
                 top -= 1
             lowest = min(lowest, top)
@@ -64,5 +64,5 @@ def extremes(values: Ints, edges: tuple[Ints, Ints], least: bool, real: bool) ->
             while low < top and places[low] < first:
                 low += 1
             seen[window] = low
-            found[window, label] = _ordinal(stack[low], real) if low < top else 0
+            found[window, label] = ordinal(stack[low], real) if low < top else 0
     return found

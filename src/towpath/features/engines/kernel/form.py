@@ -9,6 +9,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.uint8]
 Codes = npt.NDArray[np.int32]
+# Compiled functions make no difference between the two.
+Whole = int | np.int64
 # Where a result goes: the row of each label; values [slots, rows]; where there is one.
 Target = tuple[Ints, Ints, Mask]
 

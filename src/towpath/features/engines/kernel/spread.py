@@ -53,18 +53,18 @@ def deviations(values: Ints, edges: Ints, real: bool) -> Floats:  # noqa: FBT001
             sums[:], squares[:] = 0, 0
             start = stop = first
         while stop < last:
-            _include(values[stop], (sums, squares), 1, (real, base))
+            include(values[stop], (sums, squares), 1, (real, base))
             stop += 1
         while start < first:
-            _include(values[start], (sums, squares), -1, (real, base))
+            include(values[start], (sums, squares), -1, (real, base))
             start += 1
         unknown = last - first < FEWEST or sums[-2] > 0 or sums[-1] > 0
-        found[label] = np.nan if unknown else _deviation(sums, squares, last - first, unit)
+        found[label] = np.nan if unknown else deviation(sums, squares, last - first, unit)
     return found
 
 
 @compiled
-def _include(bits: int, sums: tuple[Total, Total], sign: int, form: tuple[bool, int]) -> None:
+def include(bits: int, sums: tuple[Total, Total], sign: int, form: tuple[bool, int]) -> None:
     """Add a value and its square, or take them away."""
     add(sums[0], bits, sign, form)
     if not (form[0] and infinite(bits)):
@@ -72,7 +72,7 @@ def _include(bits: int, sums: tuple[Total, Total], sign: int, form: tuple[bool, 
 
 
 @compiled
-def _deviation(sums: Total, squares: Total, count: int, unit: int) -> float:
+def deviation(sums: Total, squares: Total, count: int, unit: int) -> float:
     """Return the deviation of values whose squares count in units of 2**unit."""
     numerator = _numerator(_trimmed(digits(sums)[0]), _trimmed(digits(squares)[0]), count)
     mantissa, power = nearest(numerator)

@@ -123,7 +123,8 @@ def _present(values: Values, span: tuple[int, int], edges: Ints, column: int) ->
 @compiled
 def _share(values: Ints, specs: Ints, column: int) -> Shared:
     """Compute what some features of a column share, as far as one asks for it."""
-    real, total, differs = False, False, False
+    # Not written as False, for which the functions below would be compiled once more.
+    real = total = differs = column < ALL_ROWS
     for row in range(specs.shape[0]):
         if specs[row, COLUMN] == column:
             function = specs[row, FUNCTION]

@@ -1,0 +1,225 @@
+"""Reads as Feast's feature server answers them, so that its clients read from here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from towpath.core.errors import Invalid, did_you_mean
+from towpath.core.instant import to_micros
+from towpath.features.server.definitions import asked_set, asked_views
+from towpath.features.server.encode import Statuses, Times, cells, never
+from towpath.features.server.given import checked_columns
+from towpath.web.message import Response
+from towpath.web.problem import Missing
+
+if TYPE_CHECKING:
+    from towpath.core.clock import Clock
+    from towpath.features.columns import Columns
+    from towpath.features.server.definitions import Definitions
+    from towpath.features.server.reads import Reads
+    from towpath.features.server.source import Asked, Feature, Given
+    from towpath.web.message import Request
+
+# So many different questions are remembered; a client asks a few.
+PLANS = 1024
+HINT = "Name features as view:feature, or a feature_service."
+
+
+Picks = tuple[tuple[int, "Feature"], ...]
+
+
+class OnlineRequest(msgspec.Struct):
+    """The body of ``POST /get-online-features``; other fields are passed over, as Feast does.
+
+    Args:
+        entities: values of each key.
+        feature_service: name of a feature set.
+        features: references such as ``driver:trips``; give either.
+        full_feature_names: whether features are named ``driver__trips``, not ``trips``.
+    """
+
+    entities: dict[str, list[object]]
+    feature_service: str | None = None
+    features: tuple[str, ...] = ()
+    full_feature_names: bool = False
+
+
+class Vector(msgspec.Struct):
+    """One column of the answer."""
+
+    values: list[object] | msgspec.Raw
+    statuses: msgspec.Raw
+    event_timestamps: msgspec.Raw
+
+
+class OnlineAnswer(msgspec.Struct):
+    """The answer: entities first, then features, as ``metadata`` names them."""
+
+    metadata: msgspec.Raw
+    results: list[Vector]
+    status: bool = True
+
+
+class Plan(NamedTuple):
+    """How one kind of question is answered.
+
+    Args:
+        asked: what answers it.
+        picks: places of the features among the columns.
+        by_key: whether the spine's rows are found by their key.
+        metadata: names of the answer's columns as JSON.
+    """
+
+    asked: Asked
+    picks: Picks
+    by_key: bool
+    metadata: msgspec.Raw
+
+
+class FeastReads:
+    """Answers ``POST /get-online-features``.
+
+    Args:
+        known: the project's definitions.
+        clock: tells the time that features are of.
+        reads: counts what is read.
+    """
+
+    def __init__(self, known: Definitions, *, clock: Clock, reads: Reads) -> None:
+        """Start without plans."""
+        self._known = known
+        self._clock = clock
+        self._reads = reads
+        self._plans: dict[object, Plan] = {}
+        self._asked: dict[object, Asked] = {}
+        self._decode = msgspec.json.Decoder(OnlineRequest).decode
+        self._encode = msgspec.json.Encoder().encode
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request.
+
+        Raises:
+            msgspec.DecodeError: the body is not JSON, or not of the request's type.
+            Missing: no such feature set, view or feature.
+            Invalid: keys that do not fit, or a question that has no single answer.
+        """
+        body = self._decode(request.body)
+        plan = self._plan(body)
+        asked = plan.asked
+        at = to_micros(self._clock.now())
+        needed = asked.key if plan.by_key else asked.row
+        known = () if plan.by_key else self._spine_names(body)
+        given = checked_columns(body.entities, needed, known=known)
+        columns = asked.read(given, at, by_key=plan.by_key)
+        self._reads.note(asked, columns, at)
+        entities = {name: given.get(name, values) for name, values in body.entities.items()}
+        return Response(self._encode(_answer(plan, entities, columns)))
+
+    def _spine_names(self, body: OnlineRequest) -> tuple[str, ...]:
+        """Return the names that a row may have beside those that are needed."""
+        chosen = self._known.feature_sets.get(body.feature_service or "")
+        return self._known.datasets[chosen.spine].names if chosen else ()
+
+    def _plan(self, body: OnlineRequest) -> Plan:
+        """Return the plan of a question, made when it is first asked."""
+        names = tuple(body.entities)
+        question = (body.feature_service, body.features, body.full_feature_names, names)
+        plan = self._plans.get(question)
+        if plan is None:
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            plan = self._plans[question] = self._made(body)
+        return plan
+
+    def _made(self, body: OnlineRequest) -> Plan:
+        """Find what answers a question."""
+        if (body.feature_service is None) == (not body.features):
+            message = "The request must name either features or a feature_service."
+            raise Invalid(message, hint=HINT)
+        if body.feature_service is not None:
+            asked = self._source(body.feature_service)
+            picks = tuple(enumerate(asked.features))
+        else:
+            asked, picks = self._by_references(body.features)
+        shown = _shown(picks, full=body.full_feature_names)
+        by_key = bool(asked.key) and {one.name for one in asked.key} == set(body.entities)
+        names = [*body.entities, *shown]
+        metadata = msgspec.Raw(self._encode({"feature_names": names}))
+        return Plan(asked, picks, by_key, metadata)
+
+    def _by_references(self, references: tuple[str, ...]) -> tuple[Asked, Picks]:
+        """Find what answers for references, and which of its columns they name."""
+        parted = [_parted(one) for one in references]
+        owners = tuple(dict.fromkeys(owner for owner, _ in parted))
+        names = {*self._known.views, *self._known.feature_sets}
+        for owner in owners:
+            if owner not in names:
+                message = f"There is no view or feature set {owner!r}."
+                raise Missing(message, hint=did_you_mean(owner, names))
+        if len(owners) == 1 and owners[0] not in self._known.views:
+            asked = self._source(owners[0])
+            places = {(owners[0], one.name): at for at, one in enumerate(asked.features)}
+        else:
+            asked = self._source(owners)
+            places = {
+                (asked.views[one.view or 0], one.short): at for at, one in enumerate(asked.features)
+            }
+        picks = []
+        for owner, name in parted:
+            if (owner, name) not in places:
+                known = [short for view, short in places if view == owner]
+                message = f"There is no feature {name!r} in {owner!r}."
+                raise Missing(message, hint=did_you_mean(name, known))
+            at = places[owner, name]
+            picks.append((at, asked.features[at]))
+        return asked, tuple(picks)
+
+    def _source(self, name: str | tuple[str, ...]) -> Asked:
+        """Return what answers for a feature set, or for views."""
+        if name not in self._asked:
+            if isinstance(name, str):
+                self._asked[name] = asked_set(self._known, name)
+            else:
+                self._asked[name] = asked_views(self._known, name)
+        return self._asked[name]
+
+
+def _parted(reference: str) -> tuple[str, str]:
+    """Split a reference into view and feature."""
+    owner, colon, name = reference.partition(":")
+    if not (owner and colon and name):
+        raise Invalid(f"{reference!r} is no reference to a feature.", hint=HINT)
+    return owner, name
+
+
+def _shown(picks: Picks, *, full: bool) -> list[str]:
+    """Return the names that an answer has for its features.
+
+    Raises:
+        Invalid: two would have the same one.
+    """
+    names = [one.name if full else one.short for _, one in picks]
+    for place, name in enumerate(names):
+        first = names.index(name)
+        if first < place:
+            both = f"{picks[first][1].name} and {picks[place][1].name}"
+            hint = "Ask for each once, and with full_feature_names if views share a name."
+            raise Invalid(f"The answer would have two columns {name!r}: {both}.", hint=hint)
+    return names
+
+
+def _answer(plan: Plan, entities: Given, columns: Columns) -> OnlineAnswer:
+    """Put an answer together."""
+    statuses, times = Statuses(columns), Times(columns)
+    none, every = never(columns.rows), statuses.everywhere
+    results = [Vector(values, every, none) for values in entities.values()]
+    features = columns.features
+    for place, feature in plan.picks:
+        values, view = features[place], feature.view
+        moments = times.of(view)
+        results.append(
+            Vector(cells(values, feature, seconds=True), statuses.of(values, view), moments)
+        )
+    return OnlineAnswer(plan.metadata, results)

@@ -1,0 +1,55 @@
+"""How current the views are that a server reads, for Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from towpath.core.errors import NotFound
+from towpath.web.metrics import Counter, Gauge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from towpath.features.server.reads import Reads
+    from towpath.features.server.source import Asked
+    from towpath.web.metrics import Metric
+
+MICROSECONDS = 1_000_000
+
+
+def freshness(asked: Iterable[Asked]) -> dict[str, int | None]:
+    """Return up to which event time each view was materialised, None for one that never was."""
+    found: dict[str, int | None] = {}
+    for one in asked:
+        try:
+            found.update(one.source.freshness())
+        except NotFound:
+            found |= dict.fromkeys(name for name in one.views if name not in found)
+    return found
+
+
+def view_metrics(
+    watermarks: Mapping[str, int | None], reads: Reads, *, now: int
+) -> tuple[Metric, ...]:
+    """Return the metrics of the views.
+
+    Args:
+        watermarks: up to which time each view was materialised.
+        reads: what was read since the start.
+        now: present time in microseconds.
+    """
+    labels = ("view",)
+    watermark = Gauge("feature_watermark_seconds", "Events up to here are known.", labels=labels)
+    lag = Gauge("feature_lag_seconds", "Time since the watermark.", labels=labels)
+    for view, micros in watermarks.items():
+        if micros is not None:
+            watermark.put(micros / MICROSECONDS, (view,))
+            lag.put((now - micros) / MICROSECONDS, (view,))
+    rows = Counter("feature_rows_total", "Rows read, in a sample.", labels=labels)
+    found = Counter("feature_rows_found_total", "Those that have events.", labels=labels)
+    age = Counter("feature_age_seconds_total", "Age of their newest event.", labels=labels)
+    for view in reads.rows:
+        rows.add((view,), reads.rows[view])
+        found.add((view,), reads.found[view])
+        age.add((view,), reads.age_seconds[view])
+    return watermark, lag, rows, found, age

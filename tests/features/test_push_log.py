@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from towpath.catalog.database import Database
+from towpath.core.clock import SystemClock
+from towpath.core.errors import Contract, Unavailable
+from towpath.core.segment import segments
+from towpath.features.push_log import Entry, PushLog, entries, entry_of, flush
+from towpath.lake.dataset import Column, Dataset
+from towpath.lake.lake import Lake
+from towpath.lake.tables.delta import DeltaTableStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from towpath.lake.report import IngestReport
+
+TRIPS = Dataset("trips", (Column("id", "int64"), Column("km", "float64")), key=("id",))
+
+
+class Interrupted(Exception):
+    """Stands for a kill right after the lake has the batch."""
+
+
+class FailingLake(Lake):
+    """A lake whose caller dies after the next batch is stored."""
+
+    def ingest(self, *args: object, **options: object) -> IngestReport:
+        super().ingest(*args, **options)  # type: ignore[arg-type]  # passed on as given
+        raise Interrupted
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with Database.open("sqlite:catalog.db", tmp_path) as opened:
+        yield opened
+
+
+def lake_of(db: Database, root: Path, kind: type[Lake] = Lake) -> Lake:
+    store = DeltaTableStore("file:lake", root, db)
+    return kind(store, db, {"trips": TRIPS}, clock=SystemClock())
+
+
+def trips(*rows: tuple[int, float]) -> Entry:
+    table = pa.table({"id": [one for one, _ in rows], "km": [km for _, km in rows]})
+    return entry_of("trips", table, arrived=5, online=False)
+
+
+def held(lake: Lake) -> list[tuple[int, float]]:
+    table = lake["trips"].scan(["id", "km"])
+    return sorted((row["id"], row["km"]) for row in table.to_pylist())
+
+
+def test_rows_are_in_their_dataset_once(tmp_path: Path, db: Database) -> None:
+    lake, folder = lake_of(db, tmp_path), tmp_path / "log"
+    with PushLog(folder) as log:
+        log.append(trips((1, 1.5), (2, 2.5)))
+        log.append(trips((1, 9.0), (3, 3.5)))
+        assert flush(folder, lake) == 4
+        log.append(trips((4, 4.5)))
+        assert flush(folder, lake) == 1
+    assert flush(folder, lake) == 0
+    assert held(lake) == [(1, 1.5), (2, 2.5), (3, 3.5), (4, 4.5)]
+    assert segments(folder) == []
+
+
+def test_a_kill_between_the_lake_and_the_note_of_it_takes_nothing_twice(
+    tmp_path: Path, db: Database
+) -> None:
+    folder = tmp_path / "log"
+    with PushLog(folder) as log:
+        log.append(trips((1, 1.5)))
+        with pytest.raises(Interrupted):
+            flush(folder, lake_of(db, tmp_path, FailingLake))
+        log.append(trips((2, 2.5)))
+    lake = lake_of(db, tmp_path)
+    before = lake["trips"].version()
+    flush(folder, lake)
+    assert held(lake) == [(1, 1.5), (2, 2.5)]
+    assert lake["trips"].version() == (before or 0) + 1
+
+
+def test_threads_share_syncs_and_every_entry_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs: list[int] = []
+    real = os.fdatasync
+
+    def sync(handle: int) -> None:
+        syncs.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    with PushLog(tmp_path) as log:
+
+        def write(start: int) -> None:
+            for number in range(start, start + 50):
+                log.append(trips((number, 0.5)))
+
+        threads = [threading.Thread(target=write, args=(at * 50,)) for at in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    kept = [one.table["id"][0].as_py() for one in entries(tmp_path)]
+    assert sorted(kept) == list(range(400))
+    assert len(syncs) < 400
+
+
+def test_what_the_disk_does_not_take_is_told_and_what_follows_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+
+    def half(handle: int, data: bytes) -> int:
+        return real(handle, data[: len(data) // 2])
+
+    def failing(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with PushLog(tmp_path) as log:
+        log.append(trips((1, 1.0)))
+        monkeypatch.setattr(os, "write", half)
+        with pytest.raises(Unavailable, match="Free space"):
+            log.append(trips((2, 1.0)))
+        monkeypatch.setattr(os, "write", real)
+        log.append(trips((3, 1.0)))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", failing)
+            with pytest.raises(Unavailable, match="Input/output"):
+                log.append(trips((4, 1.0)))
+    kept = [one.table["id"][0].as_py() for one in entries(tmp_path)]
+    assert kept[:2] == [1, 3]
+
+
+def test_a_damaged_segment_is_named(tmp_path: Path) -> None:
+    with PushLog(tmp_path) as log:
+        for number in range(3):
+            log.append(trips((number, 1.0)))
+    path = segments(tmp_path)[0]
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Contract, match=f"{path.name}.* damaged"):
+        list(entries(tmp_path))
