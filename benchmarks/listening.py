@@ -6,23 +6,37 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
+class Running(NamedTuple):
+    """A server that runs: where it listens, and which process it is."""
+
+    port: int
+    process: int
+
+
 @contextmanager
 def server(command: list[str], folder: Path) -> Iterator[int]:
     """Run a server on a free port and stop it at the end."""
+    with running(command, folder) as found:
+        yield found.port
+
+
+@contextmanager
+def running(command: list[str], folder: Path) -> Iterator[Running]:
+    """Do the same, and tell which process it is too."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     process = subprocess.Popen([*command, str(port)], cwd=folder, stderr=subprocess.DEVNULL)
     try:
         wait_for(port)
-        yield port
+        yield Running(port, process.pid)
     finally:
         process.terminate()
         process.wait(timeout=30)

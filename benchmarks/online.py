@@ -7,103 +7,91 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import httpx
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from benchmarks.claim import Claim, compare
-from benchmarks.environment import BUILD, ROOT, peer_python, run_json, towpath
+from benchmarks.environment import ROOT, peer_python, run_json
 from benchmarks.listening import server
+from benchmarks.online_inputs import (
+    FEAST,
+    LMDB,
+    OUT,
+    SHAPES,
+    Kind,
+    Shape,
+    valkey,
+    write_data,
+    write_project,
+    write_repository,
+)
+from tests.valkey import valkey_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 RUNS, SECONDS = 3, 4
-DRIVERS, VIEWS, FEATURES = 10_000, 5, 10
-FEAST = ["feast[redis]==0.67.0"]
 PATH = "/get-online-features"
 CONNECTIONS = (1, 16)
-OUT = BUILD / "bench" / "online"
-NAMES = [f"view_{view}_feature_{place}" for view in range(VIEWS) for place in range(FEATURES)]
-REFERENCES = [f"{name[:6]}:{name}" for name in NAMES]
-PEER = "feast serve --max-requests 0, sqlite"
 BARE = "a bare granian handler that returns the same bytes"
+OURS = [sys.executable, "-m", "towpath", "feature", "serve", "--port"]
+OTHERS = ("serve", "--no-access-log", "--max-requests", "0", "-p")
 
-
-class Shape(NamedTuple):
-    """What one request asks: so many keys and features, and what is promised of it."""
-
-    keys: int
-    features: int
-    faster: dict[int, float]
-
-    @property
-    def name(self) -> str:
-        return f"{self.keys} key{'s' if self.keys > 1 else ''} x {self.features} features"
-
-    @property
-    def bodies(self) -> Path:
-        return OUT / f"{self.keys}.jsonl"
-
-    @property
-    def answer(self) -> Path:
-        return OUT / f"{self.keys}.json"
-
-
-SHAPES = (Shape(1, 10, {1: 5.0, 16: 12.0}), Shape(100, 50, {1: 20.0, 16: 40.0}))
 Figures = dict[tuple[str, int, int], list[dict[str, Any]]]
 
 
-def measure() -> list[Claim]:
-    data, project, repository = OUT / "drivers.parquet", OUT / "ours", OUT / "feast"
-    write_data(data)
+def measure() -> Iterator[Claim]:
+    write_data(OUT / "drivers.parquet")
     python = peer_python("feast", FEAST)
-    write_project(project, data)
-    write_repository(repository, data, python)
-    ours = [sys.executable, "-m", "towpath", "feature", "serve", "--port"]
-    with server(ours, project) as port:
-        for shape in SHAPES:
-            shape.answer.write_bytes(ask(port, shape))
-    feast = [str(python.parent / "feast"), "serve", "--no-access-log", "--max-requests", "0", "-p"]
-    figures: Figures = {}
-    for _ in range(RUNS):
-        with server(
-            [sys.executable, "-m", "towpath", "feature", "serve", "--port"], project
-        ) as port:
-            run("ours", port, SHAPES, figures)
-        with server(feast, repository) as port:
-            for shape in SHAPES:
-                ask(port, shape)
-            run("peer", port, SHAPES, figures)
-        for shape in SHAPES:
-            bare = str(ROOT / "benchmarks" / "peers" / "granian_bytes.py")
-            with server([sys.executable, bare, str(shape.answer)], OUT) as port:
-                run("bare", port, (shape,), figures)
-    return claims(figures)
+    for name in ("LMDB", "Valkey"):
+        with running(name) as kind:
+            project, repository = OUT / f"ours_{name}", OUT / f"feast_{name}"
+            write_project(project, OUT / "drivers.parquet", kind)
+            write_repository(repository, OUT / "drivers.parquet", python, kind)
+            with server(OURS, project) as port:
+                for shape in SHAPES:
+                    shape.answer.write_bytes(ask(port, shape))
+            figures: Figures = {}
+            for _ in range(RUNS):
+                with server(OURS, project) as port:
+                    run("ours", port, SHAPES, figures)
+                with server([str(python.parent / "feast"), *OTHERS], repository) as port:
+                    for shape in SHAPES:
+                        ask(port, shape)
+                    run("peer", port, SHAPES, figures)
+                bare = [sys.executable, str(ROOT / "benchmarks" / "peers" / "granian_bytes.py")]
+                for shape in SHAPES:
+                    with server([*bare, str(shape.answer)], OUT) as port:
+                        run("bare", port, (shape,), figures)
+            yield from claims(kind, figures)
 
 
-def claims(figures: Figures) -> list[Claim]:
+@contextmanager
+def running(name: str) -> Iterator[Kind]:
+    """Run the server of a kind of store, where it has one."""
+    if name == LMDB.name:
+        yield LMDB
+        return
+    with valkey_server(OUT / "valkey") as found:
+        yield valkey(found.port)
+
+
+def claims(kind: Kind, figures: Figures) -> Iterator[Claim]:
     """Say how much faster ours is."""
-    found = []
     for shape in SHAPES:
         for connections in CONNECTIONS:
-            what = f"{shape.name}, {connections} connection{'s' if connections > 1 else ''}, LMDB"
+            plural = "s" if connections > 1 else ""
+            what = f"{shape.name}, {connections} connection{plural}, {kind.name}"
             who = {one: figures[one, shape.keys, connections] for one in ("ours", "peer", "bare")}
             rates = {one: [each["rate"] for each in runs] for one, runs in who.items()}
             tails = {one: [each["p99_ms"] for each in runs] for one, runs in who.items()}
+            theirs, floor = (kind.peer, rates["peer"]), (BARE, rates["bare"])
             target = shape.faster[connections]
-            found += [
-                compare(
-                    f"{what}", rates["ours"], (PEER, rates["peer"]), unit="req/s", target=target
-                ),
-                compare(
-                    f"{what}: p99", tails["ours"], (PEER, tails["peer"]), unit="ms", target=10.0
-                ),
-                compare(f"{what}", rates["ours"], (BARE, rates["bare"]), unit="req/s", target=0.4),
-            ]
-    return found
+            yield compare(what, rates["ours"], theirs, unit="req/s", target=target)
+            slow = (kind.peer, tails["peer"])
+            yield compare(f"{what}: p99", tails["ours"], slow, unit="ms", target=10.0)
+            yield compare(what, rates["ours"], floor, unit="req/s", target=0.4)
 
 
 def run(who: str, port: int, shapes: tuple[Shape, ...], figures: Figures) -> None:
@@ -141,72 +129,3 @@ def ask(port: int, shape: Shape) -> bytes:
     assert len(results) == 1 + shape.features
     assert all(one["statuses"] == ["PRESENT"] * shape.keys for one in results)
     return answer
-
-
-def write_data(path: Path) -> None:
-    """Write one row of fifty floats for each driver, and the requests."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(1)
-    start = np.datetime64("2025-10-01T00:00:00", "us")
-    moments = start + random.integers(0, 15 * 86_400_000_000, DRIVERS).astype("timedelta64[us]")
-    columns = {name: random.normal(size=DRIVERS) for name in NAMES}
-    times = pa.array(moments).cast(pa.timestamp("us", "UTC"))
-    ids = pa.array(np.arange(DRIVERS))
-    pq.write_table(pa.table({"driver_id": ids, "event_timestamp": times, **columns}), path)
-    for shape in SHAPES:
-        with shape.bodies.open("w") as file:
-            for _ in range(200):
-                chosen = random.choice(DRIVERS, shape.keys, replace=False).tolist()
-                asked = {
-                    "features": REFERENCES[: shape.features],
-                    "entities": {"driver_id": chosen},
-                }
-                file.write(json.dumps(asked) + "\n")
-
-
-def write_project(folder: Path, data: Path) -> None:
-    """Make our project, with its views in the online store."""
-    if (folder / ".made").exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    for name in ("datasets", "features"):
-        (folder / name).mkdir(parents=True)
-    (folder / "towpath.toml").write_text('name = "drivers"\n')
-    floats = "".join(f"  - {{name: {name}, dtype: float64}}\n" for name in NAMES)
-    (folder / "datasets" / "drivers.yaml").write_text(
-        f"name: drivers\nkey: [driver_id]\nevent_time: event_timestamp\nsource: {data}\ncolumns:\n"
-        f"  - {{name: driver_id, dtype: int64}}\n  - {{name: event_timestamp, dtype: timestamp}}\n"
-        f"{floats}"
-    )
-    requests = folder / "requests.parquet"
-    drivers = pq.read_table(data, columns=["driver_id", "event_timestamp"])
-    pq.write_table(drivers.rename_columns(["driver_id", "at"]), requests)
-    (folder / "datasets" / "requests.yaml").write_text(
-        f"name: requests\nkey: [driver_id]\nsource: {requests}\ncolumns:\n"
-        "  - {name: driver_id, dtype: int64}\n  - {name: at, dtype: timestamp}\n"
-    )
-    (folder / "features" / "drivers.py").write_text(
-        "from towpath.features.feature_set import FeatureSet\n"
-        "from towpath.features.view import FeatureView, Latest\n"
-        f"views = {{f'view_{{n}}': FeatureView(f'view_{{n}}', 'drivers', ('driver_id',), tuple(\n"
-        f"    Latest(f'view_{{n}}_feature_{{place}}') for place in range({FEATURES})))\n"
-        f"    for n in range({VIEWS})}}\n"
-        "globals().update(views)\n"
-        "rank = FeatureSet('rank', 'requests', 'at', tuple(views))\n"
-    )
-    towpath(folder, "apply")
-    for name in ("drivers", "requests"):
-        towpath(folder, "data", "ingest", name)
-    towpath(folder, "feature", "materialize")
-    (folder / ".made").touch()
-
-
-def write_repository(folder: Path, data: Path, python: Path) -> None:
-    """Make Feast's repository, with its views in the online store."""
-    if (folder / ".made").exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    store = json.dumps({"type": "sqlite", "path": str(folder / "online.db")})
-    script = str(ROOT / "benchmarks" / "peers" / "feast_repository.py")
-    subprocess.run([str(python), script, str(folder), store, str(data)], check=True)
-    (folder / ".made").touch()

@@ -11,12 +11,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.claim import save
 
-PARTS = ("features", "serving", "lake", "online")
+PARTS = ("features", "serving", "lake", "online", "lookup", "pushes", "overload")
+# It takes more than ten minutes, so it runs only when it is named.
+LONG = ("soak",)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--only", choices=(*PARTS, *LONG))
     chosen = parser.parse_args().only
     failed = False
     for part in (chosen,) if chosen else PARTS:

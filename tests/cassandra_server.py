@@ -1,37 +1,23 @@
-"""Real servers of Cassandra for tests: the jars from Maven's repository, a process for each node.
-
-The jars are downloaded once, into ``build/cassandra``.
-"""
+"""Real servers of Cassandra for tests: a process for each node."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.maven import Artifact, answers, free_port
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterator
+    from pathlib import Path
 
-VERSION = "5.0.5"
-JARS = Path(__file__).parents[1] / "build" / "cassandra" / VERSION
-JAVA = 17
-DOWNLOAD_SECONDS = 900.0
+CASSANDRA = Artifact("org.apache.cassandra", "cassandra-all", "5.0.5")
 START_SECONDS = 180.0
-POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
-<modelVersion>4.0.0</modelVersion>
-<groupId>towpath.tests</groupId><artifactId>cassandra</artifactId><version>1</version>
-<dependencies><dependency>
-<groupId>org.apache.cassandra</groupId><artifactId>cassandra-all</artifactId>
-<version>{VERSION}</version>
-</dependency></dependencies></project>
-"""
 LOGBACK = """<configuration>
 <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
 <encoder><pattern>%date{HH:mm:ss.SSS} %level %logger{0} %msg%n</pattern></encoder>
@@ -57,35 +43,7 @@ jdk.management/com.sun.management.internal
 
 def missing() -> str:
     """Return why no server can be started here; empty where one can."""
-    java, maven = shutil.which("java"), shutil.which("mvn")
-    if java is None:
-        return "java is not installed"
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r'version "(\d+)', told)
-    if found is None or int(found[1]) != JAVA:
-        return f"java {JAVA} is not installed"
-    if (JARS / "complete").exists():
-        return ""
-    return _download(maven) if maven else "mvn is not installed, and there are no jars yet"
-
-
-def _download(maven: str) -> str:
-    """Fetch the jars; return what was wrong."""
-    shutil.rmtree(JARS, ignore_errors=True)
-    JARS.mkdir(parents=True)
-    (JARS / "pom.xml").write_text(POM)
-    command = [maven, "-q", "-B", "-f", str(JARS / "pom.xml"), "dependency:copy-dependencies"]
-    command += ["-DincludeScope=runtime", f"-DoutputDirectory={JARS}"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "the jars of Cassandra do not come"
-    if done.returncode:
-        return f"the jars of Cassandra cannot be had: {done.stdout[-200:]}"
-    (JARS / "complete").touch()
-    return ""
+    return CASSANDRA.missing()
 
 
 class Node:
@@ -125,13 +83,13 @@ class Node:
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             "-Dcassandra.ring_delay_ms=2000",
             "-cp",
-            f"{conf}:{JARS}/*",
+            f"{conf}:{CASSANDRA.jars}/*",
             "org.apache.cassandra.service.CassandraDaemon",
         ]
         with (self._folder / "log.txt").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
-        while not _answers(self._address):
+        while not answers(self._address):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self._folder / "log.txt").read_text()[-2000:])
             time.sleep(0.3)
@@ -154,7 +112,7 @@ class CassandraServers:
 
     def __init__(self, folder: Path, count: int) -> None:
         self.hosts = [f"127.0.0.{number + 1}" for number in range(count)]
-        ports = _free_port(), _free_port()
+        ports = free_port(), free_port()
         self.port = ports[0]
         self.nodes = [Node(folder / host, host, ports) for host in self.hosts]
 
@@ -203,15 +161,3 @@ memtable_offheap_space: 64MiB
 file_cache_size: 32MiB
 auto_snapshot: false
 """
-
-
-def _answers(address: tuple[str, int]) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(address) == 0
-
-
-def _free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

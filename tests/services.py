@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from tests import cassandra_server
 from tests.cassandra_server import CassandraServers, cassandra_servers
+from tests.kafka_server import KAFKA, Kafka, kafka_server
 from tests.seaweed import BUCKET, KEY, SECRET, environment, s3_server, weed_program
 from tests.valkey import Valkey, valkey_program, valkey_server
 
@@ -61,3 +62,12 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CassandraSer
         pytest.skip(reason)
     with cassandra_servers(tmp_path_factory.mktemp("cassandra"), 1) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One broker; each test has a topic of its own."""
+    if reason := KAFKA.missing():
+        pytest.skip(reason)
+    with kafka_server(tmp_path_factory.mktemp("kafka")) as server:
+        yield server

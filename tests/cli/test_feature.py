@@ -131,6 +131,57 @@ def test_a_key_has_its_values_online_and_at_any_time_in_the_lake() -> None:
             run("get", "ride", *arguments)
 
 
+@pytest.mark.usefixtures("rides")
+def test_the_events_that_made_a_value_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    answer("materialize", "--until", "2013-01-01T01:00:00Z", "--history", "1d")
+    then = ("--explain", "--at", "2013-01-01T00:30:00Z")
+    shown = run("get", "ride", "4", *then).stdout.splitlines()
+    assert max(map(len, shown)) <= 80
+    start = shown.index("car__km_sum_2h = 5")
+    assert shown[start : start + 6] == [
+        "car__km_sum_2h = 5",
+        "  sum of km over 2h",
+        "  after 2012-12-31T22:30:00Z",
+        "  up to 2013-01-01T00:30:00Z",
+        "  2 events",
+        "    2013-01-01T00:20:00Z         lake    4",
+    ]
+    assert shown[-3:] == ["far = 0.5", "  function far", "  car__km_sum_2h = 5"]
+    (one,) = answer("get", "ride", "4", *then, "--feature", "car__kind")["features"]
+    assert (one["value"], one["events"], one["agrees"]) == ("y", 1, True)
+    with pytest.raises(Invalid, match="--feature is given without --explain"):
+        run("get", "ride", "4", "--feature", "car__kind")
+
+
+def test_views_that_no_set_names_are_materialised_and_spines_may_be_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view of a dataset without rows is left out: there may yet be some that are pushed."""
+    root = write_project(tmp_path)
+    dataset = "name: stops\nkey: [stop]\nevent_time: at\ncolumns:\n"
+    columns = "  - {name: stop, dtype: int64}\n  - {name: at, dtype: timestamp}\n"
+    (root / "datasets" / "stops.yaml").write_text(dataset + columns)
+    (root / "features" / "more.py").write_text(
+        "from towpath.features.feature_set import FeatureSet\n"
+        "from towpath.features.view import FeatureView, Latest\n"
+        'kind = FeatureView("kind", "sightings", ("kind",), (Latest("km"),))\n'
+        'stop = FeatureView("stop", "stops", ("stop",), (Latest("at"),))\n'
+        'halt = FeatureSet("halt", "stops", "at", columns=("stop",))\n'
+    )
+    register(root)
+    with Workspace(root) as workspace:
+        ingest_rides(workspace)
+    monkeypatch.chdir(root)
+    nothing = answer("materialize", "ride", "--until", "2012-01-01T00:00:00Z")
+    assert nothing["keys"] == {"car": 0, "spine.asks": 0}
+    told = answer("materialize", "--until", "2013-01-01T01:00:00Z")
+    assert told["keys"] == {"car": 2, "kind": 2, "spine.asks": 4, "spine.stops": 0}
+    with pytest.raises(NotFound, match="No row of 'stops' has the key"):
+        run("get", "halt", "1")
+    assert set(answer("materialize", "ride")["keys"]) == {"car", "spine.asks"}
+
+
 def test_versions_are_compared_feature_by_feature(rides: Path) -> None:
     assert "have the same features" in run("diff", "ride").output
     first = answer("show", "ride")["version"]

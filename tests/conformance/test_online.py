@@ -10,7 +10,9 @@ import pytest
 from cassandra.cluster import Cluster
 
 from towpath.core.errors import Conflict, Denied, Invalid
+from towpath.features.online.breaker import BreakingStore
 from towpath.features.online.cassandra import CassandraStore
+from towpath.features.online.change import Contended
 from towpath.features.online.lmdb import LmdbStore
 from towpath.features.online.memory import MemoryStore
 from towpath.features.online.redis import RedisStore
@@ -24,10 +26,32 @@ if TYPE_CHECKING:
     from tests.cassandra_server import CassandraServers
     from tests.valkey import Valkey
 
-    from towpath.features.online import OnlineStore, Row
+    from towpath.features.online import Get, OnlineStore, Parts, Row
 
 pytest_plugins = ("tests.services",)
 numbers = itertools.count()
+
+
+def assert_only_its_key_is_contended(
+    stores: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer is faster each time; the breaker lets the changes of other keys through."""
+    for engine in ("redis", "cassandra"):
+        monkeypatch.setattr(f"towpath.features.online.{engine}.ATTEMPTS", 2)
+    store, other = BreakingStore(stores(), limit=2), stores()
+    fill(other)
+
+    def overtaken(key: bytes, _: Get) -> Parts:
+        other.change("car", [key], add_one)
+        return {b"": b"mine"}
+
+    for _ in range(3):
+        with pytest.raises(Contended, match="too many writers"):
+            store.change("car", [b"c"], overtaken)
+    store.change("car", [b"b"], setting(root=b"2"))
+    assert values(other, "car", b"b") == [b"2"]
+    store.close()
+    other.close()
 
 
 class TestMemoryStore(OnlineStoreSuite):
@@ -90,6 +114,11 @@ class TestRedisStore(DurableOnlineStoreSuite):
     def stores(self, valkey: Valkey) -> Callable[[], OnlineStore]:
         return partial(RedisStore, valkey.url(f"prefix=t{next(numbers)}*:&timeout=5"))
 
+    def test_a_key_that_too_many_write_opens_no_breaker(
+        self, stores: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert_only_its_key_is_contended(stores, monkeypatch)
+
 
 class TestCassandraStore(DurableOnlineStoreSuite):
     @pytest.fixture
@@ -101,6 +130,11 @@ class TestCassandraStore(DurableOnlineStoreSuite):
             store.drop(area)
         store.close()
         return stores
+
+    def test_a_key_that_too_many_write_opens_no_breaker(
+        self, stores: Callable[[], OnlineStore], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert_only_its_key_is_contended(stores, monkeypatch)
 
     def test_replaced_generations_are_removed(
         self, cassandra: CassandraServers, monkeypatch: pytest.MonkeyPatch

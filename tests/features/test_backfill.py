@@ -9,6 +9,8 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from tests.features.sightings import (
     CAR,
@@ -130,12 +132,17 @@ def test_an_event_that_was_too_late_is_seen_once_its_time_has_come(world: Sighti
         assert online(world, store, until) == offline(world, until)
 
 
-def test_a_source_whose_rows_were_replaced_is_written_anew(world: Sightings) -> None:
-    world.come(sighting("a", 5, km=1), sighting("b", 5, km=1))
+@pytest.mark.parametrize("at_once", [1_000_000, 7])
+def test_a_source_whose_rows_were_replaced_is_written_anew(
+    world: Sightings, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    world.come(*some(random.Random(at_once), 40, 20))
     store = MemoryStore()
     fill(world, store, 10)
     rows = world.lake["sightings"].scan(world.lake.datasets["sightings"].names)
-    world.lake.ingest("sightings", rows.slice(1))
+    gone = pc.equal(rows["car"], pa.scalar("a"))
+    world.lake.ingest("sightings", rows.filter(pc.invert(gone)).slice(1))
+    monkeypatch.setattr("towpath.features.bring.ROWS_AT_ONCE", at_once)
     fill(world, store, 20)
     assert online(world, store, 20) == offline(world, 20)
 

@@ -10,7 +10,8 @@ from towpath.core.errors import Contract, Invalid
 from towpath.core.record import fingerprint
 from towpath.features.arrays import to_arrow
 from towpath.features.derived import Derived, derived, evaluate
-from towpath.features.feature_set import feature_schema, validate
+from towpath.features.feature_set import definition_version, feature_schema, validate
+from towpath.features.online.plan import plan_of
 from towpath.features.view import Aggregate, FeatureView, Latest, ViewRef
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ def test_a_set_that_does_not_fit_is_refused(
         ({"columns": {"dely": "late"}}, "column 'dely'.*Did you mean 'delay'"),
         ({"where": "dely > 3"}, "The condition of view 'carrier'.*dely"),
         ({"features": (Aggregate("sum", "tail", DAY),)}, "the sum of 'tail'.*string"),
+        (
+            {"features": (Latest("delay"),), "defaults": {"delay": "late"}},
+            "default of feature 'delay' is 'late', not float64",
+        ),
+        ({"defaults": {"delay_mean_3h": 1}}, "has defaults, but none for 'count_3h'"),
     ],
 )
 def test_a_view_that_does_not_fit_its_source_is_refused(
@@ -102,6 +108,19 @@ def test_a_view_that_does_not_fit_its_source_is_refused(
         validate(chosen, source(world, **change), world.lake.datasets)
 
 
+def test_defaults_for_an_outage_change_neither_versions_nor_where_values_are(
+    world: World,
+) -> None:
+    view = FeatureView("carrier", "arrivals", ("carrier",), (Latest("delay"),))
+    told = view.replace(defaults={"delay": 3})
+    chosen = world.delay.replace(views=("carrier",), derived=(), columns=(), defaults={})
+    datasets = world.lake.datasets
+    versions = {definition_version(chosen, {"carrier": each}, datasets) for each in (view, told)}
+    areas = {plan_of(each, datasets["arrivals"]).area for each in (view, told)}
+    validate(chosen, {"carrier": told}, datasets)
+    assert (len(versions), len(areas)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -110,6 +129,7 @@ def test_a_view_that_does_not_fit_its_source_is_refused(
         lambda: FeatureView("v", "d", ("k",), (Latest("x"), Latest("x"))),
         lambda: FeatureView("v", "d", ("k",), (Latest("x"),), ttl=timedelta()),
         lambda: FeatureView("V", "d", ("k",), (Latest("x"),)),
+        lambda: FeatureView("v", "d", ("k",), (Latest("x"),), defaults={"y": 1}),
         lambda: Aggregate("sum", "x"),
         lambda: Aggregate("sum", window=DAY),
         lambda: Derived("x", (), "int64", abs),

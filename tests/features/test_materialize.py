@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from towpath.catalog import intervals
+from towpath.core.clock import SimulatedClock
 from towpath.core.errors import Invalid, NotFound
 from towpath.core.instant import parse_instant, to_micros
 from towpath.features.generation import read_meta
+from towpath.features.lookup import Lookup
 from towpath.features.materialize import materialize, materialize_spine
 from towpath.features.online import Item
 from towpath.features.online.lmdb import LmdbStore
@@ -62,13 +64,50 @@ def test_very_many_rows_are_brought_one_stretch_of_time_after_the_other(
 ) -> None:
     view, whole, pieces = world.views["tail"], MemoryStore(), MemoryStore()
     one = materialize(world.lake, whole, view, until=UNTIL, history=HISTORY)
-    monkeypatch.setattr("towpath.features.materialize.ROWS_AT_ONCE", 700)
+    monkeypatch.setattr("towpath.features.bring.ROWS_AT_ONCE", 700)
     several = materialize(world.lake, pieces, view, until=UNTIL, history=HISTORY)
     assert (several.keys, several.until, several.newest) == (one.keys, one.until, one.newest)
     plan = plan_of(view, world.lake.datasets["arrivals"])
     for key in whole.keys(plan.area):
         assert reachable(pieces, plan, key) == reachable(whole, plan, key)
     assert materialize(world.lake, pieces, view, until=UNTIL, history=HISTORY).unchanged
+
+
+def test_a_longer_history_is_brought_some_keys_after_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, whole, pieces = world.views["tail"], MemoryStore(), MemoryStore()
+    one = materialize(world.lake, whole, view, until=UNTIL, history=HISTORY)
+    short = HISTORY / 4
+    materialize(world.lake, pieces, view, until=UNTIL, history=short)
+    monkeypatch.setattr("towpath.features.bring.ROWS_AT_ONCE", 700)
+    several = materialize(world.lake, pieces, view, until=UNTIL, history=HISTORY)
+    assert several.replace(seconds=one.seconds) == one
+    plan = plan_of(view, world.lake.datasets["arrivals"])
+    assert set(pieces.keys(plan.area)) == set(whole.keys(plan.area))
+    for key in whole.keys(plan.area):
+        assert reachable(pieces, plan, key) == reachable(whole, plan, key)
+
+
+def test_the_area_of_a_former_definition_goes_a_day_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, view = MemoryStore(), world.views["tail"]
+    other = view.replace(ttl=timedelta(days=1))
+    dataset = world.lake.datasets["arrivals"]
+    former, present = plan_of(view, dataset).area, plan_of(other, dataset).area
+    materialize(world.lake, store, view, until=UNTIL, history=HISTORY)
+    for _ in range(2):
+        materialize(world.lake, store, other, until=UNTIL, history=HISTORY)
+        assert read_meta(store, former), "servers may still read it"
+    later = SimulatedClock(world.lake.clock.now() + timedelta(days=1))
+    monkeypatch.setattr(world.lake, "clock", later)
+    for _ in range(2):
+        materialize(world.lake, store, other, until=UNTIL, history=HISTORY)
+        assert read_meta(store, former) is None
+        assert read_meta(store, present)
+        # A server that still runs with the former definition makes it again.
+        store.change(former, (), lambda _key, _get: {}, meta=lambda _: b"{}")
 
 
 def test_a_changed_view_is_written_again(world: World) -> None:
@@ -94,6 +133,22 @@ def test_a_spine_holds_one_row_a_key(world: World) -> None:
     report = materialize_spine(world.lake, store, "schedule", until=UNTIL)
     assert (report.keys, report.view) == (3000, "spine.schedule")
     assert materialize_spine(world.lake, store, "schedule", until=UNTIL).unchanged
+
+
+def test_of_a_spine_without_rows_no_key_is_known_until_there_are_some(
+    make_world: Callable[[Path, dict[str, pa.Table]], World], world: World, tmp_path: Path
+) -> None:
+    schedule = world.lake["schedule"].scan(list(world.lake.datasets["schedule"].names))
+    empty, store = make_world(tmp_path, {}), MemoryStore()
+    report = materialize_spine(empty.lake, store, "schedule", until=UNTIL)
+    assert (report.keys, report.events, report.unchanged) == (0, 0, False)
+    assert materialize_spine(empty.lake, store, "schedule", until=UNTIL).unchanged
+    none = world.delay.replace(views=(), derived=(), defaults={})
+    lookup = Lookup(store, none, world.views, empty.lake.datasets)
+    assert lookup.by_key({"flight": "f1"}, to_micros(UNTIL)) is None
+    empty.lake.ingest("schedule", schedule.slice(0, 5))
+    assert materialize_spine(empty.lake, store, "schedule", until=UNTIL).keys == 5
+    empty.lake.db.close()
 
 
 def test_a_spine_without_key_is_refused(world: World) -> None:

@@ -15,11 +15,13 @@ from tests.features.keyed_state import (
     events_of,
     make,
     plan_for,
+    table,
 )
 
 from towpath.core.errors import Conflict, Invalid
 from towpath.features.engines.kernel.block import PUSHED, SEQUENCE
-from towpath.features.online.events import Events
+from towpath.features.online.events import Events, keyed_events
+from towpath.features.online.key import encode_key
 from towpath.features.online.read import begin, finish
 from towpath.features.online.state import (
     MOST_EVENTS,
@@ -50,6 +52,13 @@ def test_a_state_gives_what_the_training_set_has_bit_for_bit(seed: int, count: i
     moments = [dice.randrange(-5, span + 120) * SECOND for _ in range(3)]
     for at in (*moments, dice.choice(rows)["_t"], dice.choice(rows)["_t"] + 3 * SECOND - 1):
         assert list(map(repr, kept.read(ALL, at))) == list(map(repr, answer(EVERYTHING, rows, at)))
+
+
+def test_events_of_a_view_without_keys_are_all_of_one() -> None:
+    rows = make(random.Random(6), 30, span=50, wild=False)
+    keyed = keyed_events(ALL, table(rows), ())
+    assert keyed.keys == [encode_key(())]
+    assert len(keyed.events(0).rows) == 30
 
 
 def test_the_same_events_change_nothing() -> None:

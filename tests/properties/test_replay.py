@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.features.replay import Replay
 
 from towpath.catalog.database import Database
+from towpath.features.online.cassandra import CassandraStore
 from towpath.features.online.lmdb import LmdbStore
 from towpath.features.online.memory import MemoryStore
 from towpath.features.online.redis import RedisStore
@@ -21,6 +22,7 @@ from towpath.features.online.redis import RedisStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.cassandra_server import CassandraServers
     from tests.valkey import Valkey
 
     from towpath.features.online import OnlineStore
@@ -31,18 +33,14 @@ pytest_plugins = ("tests.services",)
 numbers = itertools.count()
 few = st.sampled_from([1, 2, 5, 30])
 many = st.sampled_from([1, 5, 300])
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("push"), many),
-        st.tuples(st.just("again"), few),
-        st.tuples(st.just("ingest"), many),
-        st.tuples(st.just("replace"), few),
-        st.tuples(st.just("materialize"), st.sampled_from([0, 1, 30])),
-        st.tuples(st.just("wait"), st.sampled_from([1, 60, 400, 3000])),
-        st.tuples(st.just("read"), st.sampled_from([0, 0, 5, 90])),
-    ),
-    min_size=3,
-    max_size=14,
+step = st.one_of(
+    st.tuples(st.just("push"), many),
+    st.tuples(st.just("again"), few),
+    st.tuples(st.just("ingest"), many),
+    st.tuples(st.just("replace"), few),
+    st.tuples(st.just("materialize"), st.sampled_from([0, 1, 30])),
+    st.tuples(st.just("wait"), st.sampled_from([1, 60, 400, 3000])),
+    st.tuples(st.just("read"), st.sampled_from([0, 0, 5, 90])),
 )
 
 
@@ -68,13 +66,8 @@ def writers(request: pytest.FixtureRequest) -> Writers:
     return {"memory": memory, "lmdb": lmdb}[request.param]
 
 
-@pytest.mark.slow
-@settings(max_examples=40)
-@example(steps=[("push", 1), ("ingest", 1), ("materialize", 1), ("read", 5)], seed=0)
-@given(steps=steps, seed=st.integers(0, 2**32))
-def test_online_equals_the_oracle_at_every_read(
-    writers: Writers, steps: list[tuple[str, int]], seed: int
-) -> None:
+def play(writers: Writers, steps: list[tuple[str, int]], seed: int) -> None:
+    """Do the steps, and compare each time."""
     with (
         tempfile.TemporaryDirectory() as name,
         Database.open("sqlite:catalog.db", Path(name)) as db,
@@ -87,3 +80,25 @@ def test_online_equals_the_oracle_at_every_read(
                 replay.read(0)
         for store in stores:
             store.close()
+
+
+@pytest.mark.slow
+@settings(max_examples=40)
+@example(steps=[("push", 1), ("ingest", 1), ("materialize", 1), ("read", 5)], seed=0)
+@given(steps=st.lists(step, min_size=3, max_size=14), seed=st.integers(0, 2**32))
+def test_online_equals_the_oracle_at_every_read(
+    writers: Writers, steps: list[tuple[str, int]], seed: int
+) -> None:
+    play(writers, steps, seed)
+
+
+@pytest.mark.slow
+@settings(max_examples=6)
+@example(steps=[("push", 300), ("ingest", 5), ("materialize", 1), ("again", 5)], seed=0)
+@given(steps=st.lists(step, min_size=3, max_size=7), seed=st.integers(0, 2**32))
+def test_a_sample_on_cassandra(
+    cassandra: CassandraServers, steps: list[tuple[str, int]], seed: int
+) -> None:
+    """Each of them in a keyspace of its own, which takes longer than the steps."""
+    url = cassandra.url(f"replay{next(numbers)}", "timeout=20&connect_timeout=20")
+    play(lambda _: [CassandraStore(url), CassandraStore(url)], steps, seed)

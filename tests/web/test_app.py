@@ -147,7 +147,10 @@ def test_answers_are_counted_by_path_and_status() -> None:
     app = App(ROUTES, limits=Limits())
     send(app, "GET", "/things")
     send(app, "GET", "/nothing")
-    assert app.requests.values == {("/things", "200"): 1, ("unmatched", "404"): 1}
+    assert app.requests.lines()[2:] == [
+        'http_requests_total{path="/things",status="200"} 1',
+        'http_requests_total{path="unmatched",status="404"} 1',
+    ]
 
 
 def test_application_follows_the_life_of_a_server() -> None:
@@ -240,7 +243,7 @@ def test_what_waits_for_a_disk_runs_in_a_thread() -> None:
     def where(_: Request) -> Response:
         return Response(threading.current_thread().name.encode())
 
-    app = App((Route("POST", "/push", where, threaded=True),), limits=Limits())
+    app = App((Route("POST", "/push", where, threads="push"),), limits=Limits())
     assert b"request" in send(app, "POST", "/push", parts=[b"{}"])[2]
 
 

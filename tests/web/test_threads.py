@@ -22,6 +22,20 @@ def test_so_much_runs_at_once_so_much_waits_and_the_rest_is_refused() -> None:
     assert [type(one) for one in found[4:]] == [Busy, Busy]
 
 
+def test_another_number_may_wait() -> None:
+    free = threading.Event()
+
+    async def run() -> list[object]:
+        threads = Threads(1, waiting=3)
+        tasks = [asyncio.create_task(threads.run(free.wait)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        assert threads.waiting == 3
+        free.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(one) for one in asyncio.run(run())] == [bool] * 4 + [Busy]
+
+
 def test_the_loop_turns_meanwhile() -> None:
     async def run() -> str:
         threads, free = Threads(1), threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from towpath.catalog.assets import SELECT, asset_of
@@ -31,10 +32,8 @@ FACETS = """
         SELECT a.id AS id, a.kind AS kind, a.owner AS owner
         FROM ({found}) AS found CROSS JOIN assets AS a WHERE a.id = found.id AND {wanted}
     )
-    SELECT 'total' AS facet, '' AS value, count(*) AS hits FROM hits
-    UNION ALL SELECT 'kind', kind, count(*) FROM hits GROUP BY kind
-    UNION ALL SELECT 'owner', owner, count(*) FROM hits WHERE owner <> '' GROUP BY owner
-    UNION ALL SELECT 'tag', t.tag, count(*) FROM hits JOIN asset_tags AS t ON t.asset = hits.id
+    SELECT kind, owner, '' AS tag, count(*) AS hits FROM hits GROUP BY kind, owner
+    UNION ALL SELECT '', '', t.tag, count(*) FROM hits JOIN asset_tags AS t ON t.asset = hits.id
         GROUP BY t.tag
 """
 PAGE = """
@@ -166,7 +165,7 @@ def _answer(db: Database, words: Sequence[str], query: Query) -> SearchResult:
     found = index.match if words else EVERY
     patterns = [index.pattern(words, fields=FIELD_COUNT, prefix=True)] if words else []
     counts = _counts(db.query(FACETS.format(found=found, wanted=wanted), [*patterns, *values]))
-    total = counts.pop("total")[""]
+    total = sum(counts["kind"].values())
     if not total:
         return _none()
     page = _page(db, words, query) if total > query.offset else {}
@@ -183,24 +182,20 @@ def _page(db: Database, words: Sequence[str], query: Query) -> dict[int, int]:
     The top tier has all words in the first field; each tier below needs one field more.
     """
     wanted, values = _wanted(query)
-    match, pattern = db.backend.text.match, db.backend.text.pattern
+    index = db.backend.text
     tiers: list[tuple[int, str, list[object]]] = [(0, EVERY, [])]
     if words:
-        ways = [pattern(words, fields=one, prefix=True) for one in range(1, FIELD_COUNT + 1)]
-        tiers = [(FIELD_COUNT, match, [*ways[:1]])]
-        for fields in range(1, FIELD_COUNT):
-            further = f"{match} EXCEPT {match}"
-            tiers.append((FIELD_COUNT - fields, further, [ways[fields], ways[fields - 1]]))
-    page: dict[int, int] = {}
-    skip, left = query.offset, query.limit
-    for tier, found, given in tiers:
-        sql = PAGE.format(found=found, wanted=wanted)
-        rows = db.query(sql, [*given, *values, skip + left])
-        page |= {row["id"]: tier for row in rows[skip:]}
-        skip, left = max(0, skip - len(rows)), query.limit - len(page)
-        if not left:
+        ways = [index.pattern(words, fields=one, prefix=True) for one in range(1, FIELD_COUNT + 1)]
+        tiers = [(FIELD_COUNT - place, index.match, [way]) for place, way in enumerate(ways)]
+    found: dict[int, int] = {}
+    last = query.offset + query.limit
+    for tier, match, given in tiers:
+        # The hits of the tiers above, all of which are known by now, are among these again.
+        for row in db.query(PAGE.format(found=match, wanted=wanted), [*given, *values, last]):
+            found.setdefault(row["id"], tier)
+        if len(found) >= last:
             break
-    return page
+    return dict(islice(found.items(), query.offset, last))
 
 
 def _wanted(query: Query) -> tuple[str, list[object]]:
@@ -213,11 +208,16 @@ def _wanted(query: Query) -> tuple[str, list[object]]:
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, dict[str, int]]:
-    """Order the counts of each facet, the largest first."""
-    counts: dict[str, dict[str, int]] = {"kind": {}, "owner": {}, "tag": {}, "total": {}}
-    for row in sorted(rows, key=lambda row: (-row["hits"], row["value"])):
-        counts[row["facet"]][row["value"]] = row["hits"]
-    return counts
+    """Count the hits of each value of each facet, the largest first."""
+    counts: dict[str, dict[str, int]] = {"kind": {}, "owner": {}, "tag": {}}
+    for row in rows:
+        for facet, found in counts.items():
+            if value := row[facet]:
+                found[value] = found.get(value, 0) + row["hits"]
+    return {
+        facet: dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        for facet, found in counts.items()
+    }
 
 
 def _hit(asset: Asset, words: Sequence[str], tier: int) -> Hit:

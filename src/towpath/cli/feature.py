@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from towpath.cli.exit import FINDINGS
 from towpath.cli.feature_make import backfill, materialize, training_set, verify
 from towpath.cli.feature_serve import flush, serve, token
+from towpath.cli.feature_stream import consume, dead_letters
 from towpath.cli.output import console, json_option, open_workspace, print_json, print_table
 
 if TYPE_CHECKING:
+    from towpath.features.explanation import Explanation
     from towpath.features.statistics import FeatureStatistics
     from towpath.steps.feature_summary import Summary
 
@@ -20,7 +23,17 @@ def feature() -> None:
     """Features: list, show, get, diff, materialize, backfill, training-set, verify, serve."""
 
 
-for command in (materialize, backfill, training_set, verify, serve, token, flush):
+for command in (
+    materialize,
+    backfill,
+    training_set,
+    verify,
+    serve,
+    token,
+    flush,
+    consume,
+    dead_letters,
+):
     feature.add_command(command)
 
 
@@ -79,26 +92,39 @@ def show(*, as_json: bool, name: str) -> None:
 @click.argument("feature_set")
 @click.argument("key")
 @click.option("--at", default="", help="As of this time, computed from the lake.")
-def get(*, as_json: bool, feature_set: str, key: str, at: str) -> None:
+@click.option("--explain", is_flag=True, help="Show which events made each value online.")
+@click.option("--feature", "only", default="", help="With --explain: only this feature.")
+def get(*, as_json: bool, feature_set: str, key: str, at: str, **given: str | bool) -> None:
     """Read the features of one KEY from the online store, or as of any time from the lake.
+
+    With --explain they are read from the online store in any case, and computed again from the
+    events that are shown; it exits with 1 if that does not give the value that is served.
 
     \b
     Examples:
       towpath feature get flight 20131005-UA-1545-EWR
       towpath feature get flight 20131005-UA-1545-EWR --at 2013-10-05T14:00Z
+      towpath feature get flight 20131005-UA-1545-EWR --explain --feature carrier__delay_mean_7d
       towpath feature get orders 1042 --json
     """
     from towpath.cli.predict import parse_key
     from towpath.core.instant import parse_instant
     from towpath.project.load import pick
-    from towpath.steps.feature_value import features_at, online_features
+    from towpath.steps.feature_value import explain_features, features_at, online_features
 
+    explain, only = bool(given["explain"]), str(given["only"])
+    _check_explain(explain=explain, only=only)
     with open_workspace() as workspace:
         project = workspace.project
         spine = project.datasets[pick(project.feature_sets, feature_set, "feature set").spine]
         parsed = parse_key(key, tuple(spine.column(name) for name in spine.key))
-        if at:
-            found = features_at(workspace, feature_set, parsed, parse_instant(at))
+        moment = parse_instant(at) if at else None
+        if explain:
+            told = explain_features(workspace, feature_set, parsed, at=moment, feature=only)
+            _print_explanation(told, as_json=as_json)
+            return
+        if moment is not None:
+            found = features_at(workspace, feature_set, parsed, moment)
         else:
             found = online_features(workspace, feature_set, parsed)
     if as_json:
@@ -135,6 +161,27 @@ def diff(*, as_json: bool, before: str, after: str) -> None:
         print_table(f"{found.before} to {found.after}", ("feature", "change", "what"), rows)
     else:
         console().print(f"{found.before} and {found.after} have the same features.")
+
+
+def _check_explain(*, explain: bool, only: str) -> None:
+    """Refuse to narrow what is not asked for."""
+    from towpath.core.errors import Invalid
+
+    if only and not explain:
+        message = "--feature is given without --explain."
+        raise Invalid(message, hint="Add --explain, or leave --feature out.")
+
+
+def _print_explanation(found: Explanation, *, as_json: bool) -> None:
+    """Print what made the features; it is a finding if that gives other values."""
+    from towpath.cli.feature_explain import print_explanation
+
+    if as_json:
+        print_json(found)
+    else:
+        print_explanation(found)
+    if found.contradicted:
+        raise click.exceptions.Exit(FINDINGS)
 
 
 def _print_summary(found: Summary) -> None:

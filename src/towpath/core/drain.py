@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from towpath.core.durable import write_durably
+from towpath.core.errors import Conflict
 from towpath.core.lock import locked
 from towpath.core.record import Record, from_json, to_json
 from towpath.core.segment import is_finished, segment_end, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 PROGRESS = "compacted.json"
 LOCK = "compact.lock"
 BATCH_BYTES = 32 << 20
+
+
+class Draining(Conflict):
+    """Another process drains this log: leave it to that one."""
 
 
 class Piece(NamedTuple):
@@ -53,6 +59,7 @@ def drain(
     *,
     busy: str,
     batch_bytes: int = BATCH_BYTES,
+    stopped: Callable[[], bool] | None = None,
 ) -> int:
     """Store what is new in a log, batch by batch.
 
@@ -64,23 +71,24 @@ def drain(
         store: stores a batch, and returns how much of it was new.
         busy: what to tell the user if another process does so already.
         batch_bytes: about how much of the log goes into one batch.
+        stopped: asked before each batch whether to leave it and what follows for the next time.
 
     Returns:
         the sum of what ``store`` returned.
 
     Raises:
-        Conflict: another process drains this log.
+        Draining: another process does so already.
         Contract: a segment is damaged; it is named.
     """
     total = 0
     if not folder.is_dir():
         return 0
-    with locked(folder / LOCK, wait_seconds=0.0, busy=busy):
-        while True:
+    with _alone(folder, busy):
+        while stopped is None or not stopped():
             progress = _planned(folder, batch_bytes)
             if not progress.planned:
                 _remove_finished(folder, progress)
-                return total
+                break
             total += store(
                 [
                     Piece(folder / name, progress.done.get(name, 0), end)
@@ -88,12 +96,35 @@ def drain(
                 ]
             )
             _write(folder, Progress(done=progress.done | progress.planned))
+    return total
+
+
+def read_progress(folder: Path) -> Progress:
+    """Return how far a log is where it belongs.
+
+    Example:
+        >>> from pathlib import Path
+        >>> read_progress(Path("no/such/folder")).done
+        {}
+    """
+    path = folder / PROGRESS
+    return from_json(path.read_bytes(), Progress) if path.exists() else Progress()
+
+
+@contextmanager
+def _alone(folder: Path, busy: str) -> Iterator[None]:
+    """Hold the log's lock, and tell one that another holds from a conflict of what is stored."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder / LOCK, wait_seconds=0.0, busy=busy))
+        except Conflict as error:
+            raise Draining(error.message, hint=error.hint) from error
+        yield
 
 
 def _planned(folder: Path, batch_bytes: int) -> Progress:
     """Return the batch that was begun, or plan the next and write it down."""
-    path = folder / PROGRESS
-    progress = from_json(path.read_bytes(), Progress) if path.exists() else Progress()
+    progress = read_progress(folder)
     if progress.planned:
         return progress
     planned: dict[str, int] = {}

@@ -18,6 +18,7 @@ from towpath.core.lock import acquired
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 FRAME = struct.Struct("<II")
 SEGMENT_BYTES = 64 << 20
@@ -123,6 +124,24 @@ def read_first(path: Path) -> bytes | None:
     return first[0] if first else None
 
 
+def read_next(path: Path, *, start: int) -> bytes | None:
+    """Return the content of the first whole frame from an offset on, but for the segment's first.
+
+    Only that frame is read. None where there is none, or it is torn, or the segment is gone.
+
+    Args:
+        path: the segment.
+        start: 0, or an offset that ``segment_end`` gave.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            found = _next_frame(file)
+            return found if start else _next_frame(file)
+    except FileNotFoundError:
+        return None
+
+
 def read_frames(path: Path, *, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Yield what follows the first frame between two offsets that ``segment_end`` gave.
 
@@ -166,6 +185,16 @@ def is_finished(path: Path, *, done: int) -> bool:
     """
     with path.open("rb") as file:
         return acquired(file.fileno()) and segment_end(path, start=done) == done
+
+
+def _next_frame(file: BinaryIO) -> bytes | None:
+    """Read one frame where a file stands, None if it is not whole."""
+    head = file.read(FRAME.size)
+    if len(head) < FRAME.size:
+        return None
+    length, _ = FRAME.unpack(head)
+    found = next(_frames(head + file.read(min(length, LONGEST_FRAME))), None)
+    return found[0] if found else None
 
 
 def _frames(data: bytes, start: int = 0) -> Iterator[tuple[bytes, int]]:

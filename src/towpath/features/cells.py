@@ -30,12 +30,12 @@ def values_of(cells: Sequence[object], dtype: str) -> Values:
         >>> values_of([1, None], "int64").present.tolist()
         [True, False]
     """
-    present = with_gaps([cell is not None for cell in cells]) if None in cells else None
-    kind = NUMPY_TYPES.get(dtype)
-    if kind is None:
-        return Values(cells, present)
-    filled = cells if present is None else [0 if cell is None else cell for cell in cells]
-    return Values(np.array(filled, dtype=kind), present)
+    if None not in cells:
+        return Values(cells)
+    return Values(
+        [0 if cell is None else cell for cell in cells] if dtype in NUMPY_TYPES else cells,
+        with_gaps([cell is not None for cell in cells]),
+    )
 
 
 def with_gaps(present: Sequence[bool] | Array) -> NDArray[np.bool_] | None:
@@ -45,14 +45,14 @@ def with_gaps(present: Sequence[bool] | Array) -> NDArray[np.bool_] | None:
 
 
 def cells_of(column: Values) -> list[object]:
-    """Return a column as Python values, None for a missing one.
+    """Return a column as Python values, None for a missing one; not to be changed.
 
     Example:
         >>> cells_of(Values(np.array([1, 0]), np.array([True, False])))
         [1, None]
     """
     values = column.values
-    cells = list(values.tolist() if isinstance(values, np.ndarray) else values)
+    cells = values if isinstance(values, list) else list(np.asarray(values).tolist())
     if column.present is None:
         return cells
     known = zip(cells, column.present.tolist(), strict=True)
@@ -68,7 +68,9 @@ def as_array(column: Values, dtype: str, *, nullable: bool) -> Array:
     """
     if NUMPY_TYPES.get(dtype) is None and not dtype.startswith("decimal"):
         return np.array(cells_of(column), dtype=object)
-    values = np.asarray(column.values)
+    values = column.values
+    if not isinstance(values, np.ndarray):
+        values = np.array(values, dtype=NUMPY_TYPES.get(dtype))
     if not nullable and dtype != "float64" and not dtype.startswith("decimal"):
         return values
     if column.present is None:
@@ -107,7 +109,7 @@ def _spread(column: Values, source: NDArray[np.int64], here: NDArray[np.bool_]) 
         known &= present[source]
     if isinstance(values, np.ndarray):
         return Values(values[source] if len(values) else np.zeros(len(here), values.dtype), known)
-    taken = [values[place] for place in source.tolist()] if len(values) else [None] * len(here)
+    taken = [values[place] for place in source.tolist()] if len(values) else [0] * len(here)
     return Values(cast("list[object]", taken), known)
 
 

@@ -117,7 +117,7 @@ def definition_version(
 ) -> str:
     """Hash all that decides what the values of a feature set mean.
 
-    Descriptions do not, nor do the defaults, which stand for a row that is not known.
+    Descriptions do not, nor do defaults, which stand for what is not known.
 
     Example:
         >>> from towpath.lake.dataset import Column, Dataset
@@ -128,7 +128,7 @@ def definition_version(
         >>> one == other
         True
     """
-    used = [views[ref.view].replace(description="", owner="") for ref in feature_set.refs]
+    used = [views[ref.view].meant for ref in feature_set.refs]
     read = [datasets[name] for name in (feature_set.spine, *(one.source for one in used))]
     facts = [(one.name, one.key, one.event_time) for one in read]
     meant = feature_set.replace(description="", owner="", defaults={})
@@ -183,8 +183,10 @@ def validate_view(view: FeatureView, datasets: Mapping[str, Dataset]) -> None:
     condition_columns(view, source)
     for key in view.keys:
         _key_column(_column(source, view.source_column(key), subject), source)
-    for feature in view.features:
-        feature_type(feature, view, source)
+    dtypes = {feature.name: feature_type(feature, view, source) for feature in view.features}
+    for name, value in view.defaults.items():
+        _check_default(name, value, dtypes[name])
+    _check_counted(view)
 
 
 def feature_type(feature: Aggregate | Latest, view: FeatureView, source: Dataset) -> str:
@@ -302,10 +304,24 @@ def _validate_defaults(feature_set: FeatureSet, schema: Mapping[str, str]) -> No
                 f"Feature set {feature_set.name!r} has a default for an unknown feature {name!r}."
             )
             raise Invalid(message, hint=did_you_mean(name, schema))
-        kinds = PYTHON_TYPES.get(schema[name], ())
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            message = f"The default of feature {name!r} is {value!r}, not {schema[name]}."
-            raise Invalid(message, hint="Give a value of the feature's type.")
+        _check_default(name, value, schema[name])
+
+
+def _check_counted(view: FeatureView) -> None:
+    """Refuse defaults that leave out a feature which is never missing: nothing reckons with it."""
+    for one in view.features if view.defaults else ():
+        counts = isinstance(one, Aggregate) and one.function in NEVER_MISSING
+        if counts and one.name not in view.defaults:
+            message = f"View {view.name!r} has defaults, but none for {one.name!r}."
+            raise Invalid(message, hint="Give it one: a count, a sum and a distinct always exist.")
+
+
+def _check_default(name: str, value: Value, dtype: str) -> None:
+    """Check that a default is of its feature's type."""
+    kinds = PYTHON_TYPES.get(dtype, ())
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        message = f"The default of feature {name!r} is {value!r}, not {dtype}."
+        raise Invalid(message, hint="Give a value of the feature's type.")
 
 
 def _dataset(name: str, datasets: Mapping[str, Dataset], subject: str) -> Dataset:

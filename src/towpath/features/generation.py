@@ -29,6 +29,7 @@ class Generation(Record, frozen=True):
         events: how many rows of the source it holds.
         sequence: the greatest ``_seq`` among them; rows that came later have a greater one.
         newest: the latest event time among them, in microseconds; None where there is none.
+        history: how far back from the end features are to be readable, in microseconds.
 
     What was pushed is in the area too, but counts for nothing here.
     """
@@ -41,6 +42,7 @@ class Generation(Record, frozen=True):
     events: int = 0
     sequence: int = -1
     newest: int | None = None
+    history: int = 0
 
     @property
     def materialized(self) -> bool:
@@ -71,8 +73,12 @@ class Generation(Record, frozen=True):
             >>> held = Generation("v", 3, since=10 * DAY, until=15 * DAY)
             >>> held.kept_since(16 * DAY) // DAY, held.kept_since(100 * DAY) // DAY
             (10, 90)
+            >>> Generation("v", 3, since=10 * DAY, until=DAY, history=9 * DAY).kept_since(19 * DAY)
+            864000000000
         """
-        return max(self.since, now - 2 * max(self.until - self.since, DAY))
+        # While very many rows come, stretch by stretch, the end is not there yet.
+        length = max(self.history, self.until - self.since, DAY)
+        return max(self.since, now - 2 * length)
 
 
 def read_generation(meta: Buffer | None) -> Generation | None:

@@ -21,11 +21,13 @@ from towpath.features.feature_set import (
 )
 from towpath.features.online import META_KEY, Item
 from towpath.features.online.decode import TextMemory, decode
-from towpath.features.online.key import coerce_all, encode_key
+from towpath.features.online.key import coerce_all, encode_key, row_keys
 from towpath.features.online.plan import StatePlan, plan_of
+from towpath.features.online.single import KeyReader
 from towpath.features.online.warm import warm
+from towpath.features.single import SingleReader
 from towpath.features.spine import spine_columns, spine_name
-from towpath.features.view_reading import Asked, ViewReader
+from towpath.features.view_reading import ViewReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,13 +69,14 @@ class Lookup:
         self.schema = feature_schema(feature_set, views, datasets)
         self.definition = definition_version(feature_set, views, datasets)
         self._store = store
-        self._reader = ViewReader(store)
         self._memory = TextMemory()
         self._spine = datasets[feature_set.spine]
         self._dtypes = {column.name: column.dtype for column in self._spine.columns}
         used = [(ref, views[ref.view]) for ref in feature_set.refs]
         self._plans = tuple(plan_of(view, datasets[view.source]) for _, view in used)
-        self._keys = tuple(spine_keys(ref, view) for ref, view in used)
+        keys = tuple(spine_keys(ref, view) for ref, view in used)
+        self._keys = tuple(dict.fromkeys(keys))
+        self._reader = ViewReader(store, self._plans, [self._keys.index(names) for names in keys])
         self._nullable = nullable_inputs(feature_set, views, datasets)
         self._kinds = {**self._dtypes, **self.schema}
         self._bound = {
@@ -185,20 +188,30 @@ class Lookup:
             NotFound: a view was never materialised.
             Conflict: a view was materialised by another release.
         """
-        for name in given:
-            if name not in self._dtypes:
-                message = f"The row has a column {name!r} that {self._spine.name!r} does not have."
-                raise Invalid(message, hint=did_you_mean(name, self._dtypes))
-        checked: Cells = {}
-        for name in self._needed:
-            cells = coerce_all(given.get(name, [None] * rows), self._dtypes[name], name)
-            if not self._nullable[name] and None in cells:
-                message = (
-                    f"The row has no {name!r}, which features of {self.feature_set.name!r} need."
-                )
-                raise Invalid(message, hint="Give it a value.")
-            checked[name] = cells
-        return self._columns(checked, rows, at)
+        return self._columns(self._checked(given, rows), rows, at)
+
+    def completed(self, given: Mapping[str, Sequence[object]], at: int, views: Columns) -> Columns:
+        """Return what ``columns_of`` does where the caller knows the features of the views.
+
+        Args:
+            given: as for ``columns_of``.
+            at: prediction time in microseconds UTC.
+            views: the features of the views; the store is not asked.
+
+        Raises:
+            Invalid: as for ``by_rows``.
+        """
+        cells = self._checked(given, views.rows)
+        cells[self.feature_set.at] = [at] * views.rows
+        return self._complete(cells, views)
+
+    def single(self) -> SingleReader | None:
+        """Return what reads one row after the other; None where features take more than a read."""
+        if self.feature_set.derived or self.feature_set.columns:
+            return None
+        if not all(map(KeyReader.reads, self._plans)):
+            return None
+        return SingleReader(self._reader, [self._keys[kind] for _, _, kind in self._reader.views])
 
     def freshness(self) -> dict[str, int]:
         """Return for each view the time, in microseconds, up to which its events are known.
@@ -206,11 +219,7 @@ class Lookup:
         Raises:
             NotFound: a view was never materialised.
         """
-        metas = self._store.read([Item(plan.area, META_KEY) for plan in self._plans])
-        held = {
-            plan.view: self._reader.generation(plan, meta)
-            for plan, meta in zip(self._plans, metas, strict=True)
-        }
+        held = self._reader.generations()
         return {view: 0 if one is None else one.until for view, one in held.items()}
 
     def _needed_columns(self) -> tuple[str, ...]:
@@ -229,22 +238,41 @@ class Lookup:
             raise Invalid(message, hint="Give each column of the spine's key, and nothing else.")
         return encode_key([coerce_all([key[one]], self._dtypes[one], one)[0] for one in wanted])
 
+    def _checked(self, given: Mapping[str, Sequence[object]], rows: int) -> Cells:
+        """Return the columns of the spine that features need, checked."""
+        for name in given:
+            if name not in self._dtypes:
+                message = f"The row has a column {name!r} that {self._spine.name!r} does not have."
+                raise Invalid(message, hint=did_you_mean(name, self._dtypes))
+        checked: Cells = {}
+        for name in self._needed:
+            cells = coerce_all(given.get(name) or [None] * rows, self._dtypes[name], name)
+            if None in cells and not self._nullable[name]:
+                message = (
+                    f"The row has no {name!r}, which features of {self.feature_set.name!r} need."
+                )
+                raise Invalid(message, hint="Give it a value.")
+            checked[name] = cells
+        return checked
+
     def _columns(self, cells: Cells, rows: int, at: int) -> Columns:
         """Compute all features of rows."""
         cells[self.feature_set.at] = [at] * rows
-        keys = {names: _view_keys(cells, names, rows) for names in dict.fromkeys(self._keys)}
-        asked = [
-            Asked(plan, keys[names]) for plan, names in zip(self._plans, self._keys, strict=True)
-        ]
+        keys = [row_keys([cells[name] for name in names], rows) for names in self._keys]
         found: list[Values] = []
         known: list[Known] = []
-        for one in self._reader.read(asked, at):
+        for one in self._reader.read(keys, at):
             found += decode(one.reading, self._memory, one.places)
             known.append(one.known)
-        for name in self.feature_set.columns:
-            found.append(values_of(cells[name], self._dtypes[name]))
-        self._derive(cells, found, rows)
-        return Columns(rows, tuple(found), tuple(known))
+        return self._complete(cells, Columns(rows, tuple(found), tuple(known)))
+
+    def _complete(self, cells: Cells, views: Columns) -> Columns:
+        """Add columns of the spine and derived features to those of the views."""
+        found = list(views.features)
+        found += [values_of(cells[one], self._dtypes[one]) for one in self.feature_set.columns]
+        if self.feature_set.derived:
+            self._derive(cells, found, views.rows)
+        return Columns(views.rows, tuple(found), views.views)
 
     def _derive(self, cells: Cells, found: list[Values], rows: int) -> None:
         """Add the derived features, in order."""
@@ -272,14 +300,6 @@ class Lookup:
         if name in self._dtypes:
             return values_of(cells[name], self._kinds[name])
         return found[self._places[name]]
-
-
-def _view_keys(cells: Cells, names: Sequence[str], rows: int) -> list[bytes | None]:
-    """Encode a view's key of each row, None where a part of it is missing."""
-    if not names:
-        return [encode_key(())] * rows
-    parts = zip(*(cells[name] for name in names), strict=True)
-    return [None if None in part else encode_key(part) for part in parts]
 
 
 def _rows(columns: Columns) -> list[list[object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,14 +25,18 @@ from towpath.lake.checks.failure import blocked_rows, reasons
 from towpath.lake.contract import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from towpath.features.online import Get, OnlineStore, Parts
+    from towpath.features.online.plan import StatePlan
     from towpath.features.view import FeatureView
     from towpath.lake.dataset import Dataset
 
+# Where pushed rows go: the online store, the lake or both.
+Target = Literal["online", "offline", "online_and_offline"]
 SHOWN = 5
+NAMELESS = "a part of its key or its event time is missing"
 
 
 class Arrivals:
@@ -84,6 +88,18 @@ class PushReport(Record, frozen=True):
         )
 
 
+class Judged(NamedTuple):
+    """Rows held against their contract.
+
+    Args:
+        rows: all of them, in the contract's types.
+        wrong: why a row may not be pushed, by its number from 0, ascending.
+    """
+
+    rows: pa.Table
+    wrong: Mapping[int, str]
+
+
 def push(
     store: OnlineStore,
     dataset: Dataset,
@@ -126,58 +142,109 @@ def push(
         >>> push(store, trips, [view], rows, now=from_micros(7)).repeated
         1
     """
-    if not dataset.key or not dataset.event_time:
-        lacks = "event time" if dataset.key else "key"
-        message = f"Rows of dataset {dataset.name!r} cannot be pushed: it has no {lacks}."
-        hint = "Give it a key and an event_time: they make a repeated push one event."
-        raise Invalid(message, hint=hint, dataset=dataset.name)
-    arrived = to_micros(now)
-    given = checked_rows(dataset, rows)
-    sequence = PUSHED + ARRIVALS.next(arrived, given.num_rows) + np.arange(given.num_rows)
-    events = given.append_column(SEQUENCE, pa.array(sequence, pa.int64()))
-    events = events.append_column(IDENTITY, identities(given, dataset))
-    events = events.append_column(TIME, micros_of(given[dataset.event_time]))
-    found = PushReport(rows.num_rows)
-    for view in views:
-        found += _push(store, dataset, view, events, arrived=arrived)
-    return found
+    return Pusher(store, dataset, views).push(rows, now=now)
 
 
-def checked_rows(dataset: Dataset, rows: pa.Table) -> pa.Table:
-    """Return rows in the contract's types.
+class Pusher:
+    """Pushes rows of one dataset; made once, it spares each push what does not change.
+
+    Any thread may push. What is promised is as for ``push``.
+
+    Args:
+        store: holds the states.
+        dataset: the contract of the rows.
+        views: views of the dataset.
 
     Raises:
-        Contract: a row does not keep the contract; the message names the rows, from 0.
+        Invalid: the dataset has no key or event time.
     """
-    given = conform(dataset, rows, origin="what is pushed")
+
+    def __init__(self, store: OnlineStore, dataset: Dataset, views: Iterable[FeatureView]) -> None:
+        """Plan the views."""
+        if not dataset.key or not dataset.event_time:
+            lacks = "event time" if dataset.key else "key"
+            message = f"Rows of dataset {dataset.name!r} cannot be pushed: it has no {lacks}."
+            hint = "Give it a key and an event_time: they make a repeated push one event."
+            raise Invalid(message, hint=hint, dataset=dataset.name)
+        self._store = store
+        self._dataset = dataset
+        self._plans = [(view, plan_of(view, dataset)) for view in views]
+        self._rules = _rules(dataset)
+
+    def push(self, rows: pa.Table, *, now: datetime) -> PushReport:
+        """Add rows; raises as ``push``."""
+        return self.add(self.checked(rows), now=now)
+
+    def checked(self, rows: pa.Table) -> pa.Table:
+        """Return rows in the contract's types.
+
+        Raises:
+            Contract: a row does not keep the contract; the message names the rows, from 0.
+        """
+        given, wrong = self.judged(rows)
+        if not wrong:
+            return given
+        told = "; ".join(f"row {row}: {wrong[row]}" for row in [*wrong][:SHOWN])
+        name = self._dataset.name
+        message = (
+            f"{len(wrong)} of {given.num_rows} rows pushed to {name!r} do not keep its "
+            f"contract: {told}."
+        )
+        hint = "Mend them and push all again; none was taken in."
+        raise Contract(message, hint=hint, dataset=name, rows=[*wrong])
+
+    def judged(self, rows: pa.Table) -> Judged:
+        """Hold rows against the contract.
+
+        Raises:
+            Contract: the columns are not those of the contract.
+        """
+        return _judged(self._dataset, self._rules, rows)
+
+    def add(self, given: pa.Table, *, now: datetime) -> PushReport:
+        """Add rows that ``checked`` returned.
+
+        Raises:
+            Unavailable: the store is.
+        """
+        arrived, count = to_micros(now), given.num_rows
+        sequence = PUSHED + ARRIVALS.next(arrived, count) + np.arange(count)
+        events = given.append_column(SEQUENCE, pa.array(sequence, pa.int64()))
+        events = events.append_column(IDENTITY, identities(given, self._dataset))
+        events = events.append_column(TIME, micros_of(given[self._dataset.event_time]))
+        found = PushReport(count)
+        for view, plan in self._plans:
+            found += _push(self._store, view, plan, events, arrived=arrived)
+        return found
+
+
+def _rules(dataset: Dataset) -> Dataset:
+    """Return what rows are checked for when they are pushed."""
     # Whether a row comes twice is told by the state, and what it refers to may be on its way.
     columns = tuple(one.replace(unique=False, references="") for one in dataset.columns)
-    failures = check_rows(dataset.replace(columns=columns, key=()), given)
+    return dataset.replace(columns=columns, key=())
+
+
+def _judged(dataset: Dataset, rules: Dataset, rows: pa.Table) -> Judged:
+    """Say of each row that is wrong why it is."""
+    given = conform(dataset, rows, origin="what is pushed")
+    failures = check_rows(rules, given)
     blocked = blocked_rows(failures, given.num_rows)
     nameless = np.zeros(given.num_rows, dtype=bool)
     for name in (*dataset.key, dataset.event_time):
-        nameless |= np.array(given[name].is_null())
+        if given[name].null_count:
+            nameless |= np.array(given[name].is_null())
     wrong = np.flatnonzero(blocked | nameless)
     if not wrong.size:
-        return given
+        return Judged(given, {})
     texts = dict(zip(np.flatnonzero(blocked).tolist(), reasons(failures, blocked), strict=True))
-    told = "; ".join(
-        f"row {row}: {texts.get(row, 'a part of its key or its event time is missing')}"
-        for row in wrong[:SHOWN].tolist()
-    )
-    message = (
-        f"{wrong.size} of {given.num_rows} rows pushed to {dataset.name!r} do not keep its "
-        f"contract: {told}."
-    )
-    hint = "Mend them and push all again; none was taken in."
-    raise Contract(message, hint=hint, dataset=dataset.name, rows=wrong.tolist())
+    return Judged(given, {row: texts.get(row, NAMELESS) for row in wrong.tolist()})
 
 
 def _push(
-    store: OnlineStore, dataset: Dataset, view: FeatureView, events: pa.Table, *, arrived: int
+    store: OnlineStore, view: FeatureView, plan: StatePlan, events: pa.Table, *, arrived: int
 ) -> PushReport:
     """Add events to the state of one view."""
-    plan = plan_of(view, dataset)
     if view.where:
         events = events.filter(pa.array(satisfying(events, view)))
     named = {name: events[view.source_column(name)] for name in (*view.keys, *view.used)}

@@ -85,7 +85,7 @@ def compute_as_served(
     found = [engine.compute(view, events, labels.take(parts[0]))]
     by_key = np.argsort(codes, kind="stable")
     ordered = codes[by_key]
-    reach = _reach(view)
+    reach = reach_of(view)
     for turn in np.unique(turns[waiting]):
         rows = np.flatnonzero(waiting & (turns == turn))
         near = np.sort(by_key[_places(ordered, np.unique(label_codes[rows]))])
@@ -118,8 +118,15 @@ def _places(ordered: Int64Array, keys: Int64Array) -> Int64Array:
     return places + np.arange(places.size)
 
 
-def _reach(view: FeatureView) -> int:
-    """Return how many microseconds back from its time a feature may look."""
+def reach_of(view: FeatureView) -> int:
+    """Return how many microseconds back from its time a feature may look.
+
+    Example:
+        >>> from towpath.features.view import FeatureView, Latest
+        >>> view = FeatureView("car", "trips", ("car",), (Latest("km"),), timedelta(seconds=1))
+        >>> reach_of(view)
+        1000000
+    """
     spans = [view.ttl if isinstance(one, Latest) else one.window for one in view.features]
     longest = max((span for span in spans if span is not None), default=timedelta())
     return FOREVER if None in spans else longest // MICROSECOND

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
+    from towpath.features.as_read import Reads
     from towpath.features.view import FeatureView
     from towpath.lake.lake import Lake
 
@@ -31,6 +32,7 @@ class Snapshot:
         versions: which version of each dataset is read; the latest of those that are not named.
         visible_after: as served: a label at time t sees only rows that were ingested by
             ``t + visible_after``. None sees all rows, however late they came.
+        reads: as read: a label sees only events that could be read online at its time of reading.
 
     Example:
         >>> import tempfile
@@ -49,6 +51,7 @@ class Snapshot:
     lake: Lake
     versions: Mapping[str, int] = field(default_factory=dict)
     visible_after: timedelta | None = None
+    reads: Reads | None = None
 
 
 def read_events(
@@ -61,7 +64,7 @@ def read_events(
 ) -> pa.Table:
     """Read what an engine needs of a view's source: keys, values, ``_t`` and ``_seq``.
 
-    Where features are to be as served, there is ``_ingested_at`` too.
+    Where features are to be as served or as read, there is ``_ingested_at`` too.
 
     Args:
         snapshot: what is read.
@@ -76,7 +79,8 @@ def read_events(
     named = dict.fromkeys((*view.keys, *view.used))
     origin = {name: view.source_column(name) for name in named}
     tested = condition_columns(view, source.dataset)
-    arrived = () if snapshot.visible_after is None else (INGESTED_AT,)
+    every = snapshot.visible_after is None and snapshot.reads is None
+    arrived = () if every else (INGESTED_AT,)
     needed = (*origin.values(), *tested, *identity, time, SEQUENCE, *arrived)
     columns = list(dict.fromkeys(needed))
     limit = None if until is None else pa.scalar(until).cast(pa.timestamp("us", "UTC"))

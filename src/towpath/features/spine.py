@@ -43,6 +43,21 @@ def spine_columns(dataset: Dataset) -> tuple[str, ...]:
     )
 
 
+def require_key(dataset: Dataset) -> None:
+    """Refuse a dataset whose rows nothing tells apart.
+
+    Raises:
+        Invalid: it has no key.
+
+    Example:
+        >>> from towpath.lake.dataset import Column, Dataset
+        >>> require_key(Dataset("trips", (Column("id", "int64"),), key=("id",)))
+    """
+    if not dataset.key:
+        message = f"Dataset {dataset.name!r} has no key, so its rows cannot be found by one."
+        raise Invalid(message, hint="Name the key's columns in its contract.")
+
+
 def latest_rows(rows: pa.Table, dataset: Dataset) -> pa.Table:
     """Keep the last row of each key, by event time where there is one, then by ingestion.
 
@@ -61,9 +76,7 @@ def latest_rows(rows: pa.Table, dataset: Dataset) -> pa.Table:
         >>> latest_rows(rows, trips)["km"].to_pylist()
         [6]
     """
-    if not dataset.key:
-        message = f"Dataset {dataset.name!r} has no key, so its rows cannot be found by one."
-        raise Invalid(message, hint="Name the key's columns in its contract.")
+    require_key(dataset)
     codes, _ = key_codes(rows, rows.slice(0, 0), dataset.key)
     times = np.zeros(rows.num_rows, dtype=np.int64)
     if dataset.event_time:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from towpath.features.arrays import Array, micros_of, to_arrow, to_input
+from towpath.features.as_read import Reads, compute_as_read, visible_events
 from towpath.features.derived import as_input, bind_sql, evaluate, evaluate_sql
 from towpath.features.engines import TIME
 from towpath.features.event_files import event_files
@@ -131,6 +132,8 @@ def _with_views(
 def _compute(snapshot: Snapshot, view: FeatureView, labels: pa.Table, engine: Engine) -> pa.Table:
     """Compute a view, from all events or from those that had come."""
     last = pc.max(labels[TIME]).as_py()
+    if snapshot.reads is not None:
+        return _compute_as_read(snapshot, view, labels, reads=snapshot.reads, engine=engine)
     if snapshot.visible_after is None:
         # Only files are found here: an engine reads them where it computes.
         return engine.compute(view, event_files(snapshot, view, until=last), labels)
@@ -141,6 +144,18 @@ def _compute(snapshot: Snapshot, view: FeatureView, labels: pa.Table, engine: En
         labels=labels,
         visible_after=snapshot.visible_after,
     )
+
+
+def _compute_as_read(
+    snapshot: Snapshot, view: FeatureView, labels: pa.Table, *, reads: Reads, engine: Engine
+) -> pa.Table:
+    """Compute a view from what could be read online; the labels are those of all its uses."""
+    last = pc.max(labels[TIME]).as_py()
+    events = read_events(snapshot, view, until=last, identified=True)
+    visible = visible_events(snapshot.lake, view, events, early=reads.early)
+    uses = labels.num_rows // max(reads.at.size, 1)
+    every = Reads(np.tile(reads.at, uses), early=reads.early)
+    return compute_as_read(engine, view, visible, labels=labels, reads=every)
 
 
 def _with_derived(

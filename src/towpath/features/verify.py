@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import numpy as np
@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 
 from towpath.core.record import Record
 from towpath.features.arrays import ARROW_TYPES, micros_of, to_values
+from towpath.features.as_read import SLACK, Reads, was_pushed
 from towpath.features.engines import SEQUENCE
 from towpath.features.engines.order import key_codes
 from towpath.features.feature_set import definition_version, feature_schema
 from towpath.features.online.key import coerce
+from towpath.features.snapshot import Snapshot
 from towpath.features.spine import latest_rows, spine_columns
-from towpath.features.training import training_set
+from towpath.features.training import add_features
 from towpath.lake.system import FROM_DEFAULTS, FROM_ROW
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 # one row than on many. Everything else is compared bit for bit.
 DERIVED_TOLERANCE = 1e-12
 ASKED_BY_ROW, DEFAULTS, UNKNOWN_KEY = "asked by row", "answered by defaults", "unknown key"
-OTHER_DEFINITION, STALE = "another definition", "stale"
+OTHER_DEFINITION = "another definition"
 SHOWN = 20
 
 
@@ -63,8 +65,9 @@ class VerifyReport(Record, frozen=True):
         checked: predictions that were compared.
         values: values that were compared.
         mismatches: values that differ.
-        stale: predictions asked for a time after the one up to which events were materialised;
-            they are not compared, as the lake may hold events that they could not know.
+        stale: predictions asked for a time after the one up to which events were materialised
+            that differ, where no rows were pushed through the log of pushes: they are not counted,
+            as they may have read events that the lake does not know.
         skipped: further predictions that were not compared, by reason.
         by_feature: mismatches by feature, of those that have any.
         first: the first of them.
@@ -89,14 +92,18 @@ def verify(
 ) -> VerifyReport:
     """Recompute logged features at their prediction times and compare every value.
 
+    A value is right if it is that of all events that the lake has, or that of those which could
+    be read online when it was logged: from the arrival on for what was pushed to both, and from a
+    materialisation on for the rest. What was pushed online alone is not in the lake, and differs.
+
     Args:
         lake: holds the spine and the views' sources.
         feature_set: what the model read.
         views: the views it names.
         engine: computes the training side.
-        predictions: ``key``, ``at``, ``features``, ``features_from`` and ``features_until`` as in
-            the dataset ``predictions``; and ``definition``, the version of the features' definition
-            that the model was trained on.
+        predictions: ``key``, ``at``, ``logged_at``, ``features``, ``features_from`` and
+            ``features_until`` as in the dataset ``predictions``; and ``definition``, the version
+            of the features' definition that the model was trained on.
 
     Raises:
         Invalid: a logged key does not fit the spine's.
@@ -107,21 +114,84 @@ def verify(
     known, rows = _spine_rows(lake, dataset, predictions)
     left[UNKNOWN_KEY] = known.size - rows.num_rows
     rows = _at(rows, feature_set.at, predictions["at"].filter(pa.array(known)))
-    table = training_set(lake, feature_set, views, spine=rows, engine=engine)
     logged = predictions.filter(pa.array(known))
-    schema = feature_schema(feature_set, views, lake.datasets)
-    derived = {one.name for one in feature_set.derived if one.dtype == "float64"}
-    found = _compare(logged, table.select(list(schema)), derived)
-    names = [one.feature for one in found]
+    asked = _Asked(lake, feature_set, views, engine)
+    found = asked.differing(logged, rows)
+    pushed = any(was_pushed(lake, views[ref.view].source) for ref in feature_set.refs)
+    stale = set() if pushed else {place for place, _ in found} & _stale(logged)
+    mismatches = [one for place, one in found if place not in stale]
+    names = [one.feature for one in mismatches]
+    checked = rows.num_rows - len(stale)
     return VerifyReport(
-        checked=rows.num_rows,
-        values=rows.num_rows * len(schema),
-        mismatches=len(found),
-        stale=left.pop(STALE),
+        checked=checked,
+        values=checked * len(asked.schema),
+        mismatches=len(mismatches),
+        stale=len(stale),
         skipped={reason: count for reason, count in left.items() if count},
         by_feature={name: names.count(name) for name in dict.fromkeys(names)},
-        first=tuple(found[:SHOWN]),
+        first=tuple(mismatches[:SHOWN]),
     )
+
+
+class _Asked:
+    """What was read, as the lake has it."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        feature_set: FeatureSet,
+        views: Mapping[str, FeatureView],
+        engine: Engine,
+    ) -> None:
+        self.schema = list(feature_schema(feature_set, views, lake.datasets))
+        self._lake = lake
+        self._set = feature_set
+        self._views = views
+        self._engine = engine
+        self._derived = {one.name for one in feature_set.derived if one.dtype == "float64"}
+
+    def differing(self, logged: pa.Table, rows: pa.Table) -> list[tuple[int, Mismatch]]:
+        """Return the values that are neither those of all events nor of those that were there."""
+        found = self._differing(logged, rows, None)
+        read = {place for place, _ in found} & _read_online(logged)
+        if not read:
+            return found
+        places = sorted(read)
+        logged, rows = logged.take(places), rows.take(places)
+        at = micros_of(logged["logged_at"]).to_numpy()
+        wrong = {(place, one.feature) for place, one in found}
+        # What was on its way at the time of a read may or may not have been there.
+        for reads in (Reads(at, early=False), Reads(at + SLACK, early=True)):
+            again = self._differing(logged, rows, reads)
+            differ = {(places[place], one.feature) for place, one in again}
+            wrong -= {one for one in wrong if one[0] in read and one not in differ}
+        return [(place, one) for place, one in found if (place, one.feature) in wrong]
+
+    def _differing(
+        self, logged: pa.Table, rows: pa.Table, reads: Reads | None
+    ) -> list[tuple[int, Mismatch]]:
+        """Compute the features of rows and compare them."""
+        snapshot = Snapshot(self._lake, reads=reads)
+        table = add_features(snapshot, self._set, self._views, labels=rows, engine=self._engine)
+        return _compare(logged, table.select(self.schema), self._derived)
+
+
+def _read_online(logged: pa.Table) -> set[int]:
+    """Return the places of predictions whose features were read online, and when is known."""
+    if "logged_at" not in logged.column_names:
+        return set()
+    return set(np.flatnonzero(logged["features_until"].is_valid().to_numpy()).tolist())
+
+
+def _stale(logged: pa.Table) -> set[int]:
+    """Return the places of predictions for a time after what was materialised."""
+    asked, known = (to_values(logged[name]) for name in ("at", "features_until"))
+    pairs = zip(asked, known, strict=True)
+    return {
+        place
+        for place, (at, until) in enumerate(pairs)
+        if until is not None and cast("int", at) > cast("int", until)
+    }
 
 
 def _comparable(predictions: pa.Table, definition: str) -> tuple[pa.Table, dict[str, int]]:
@@ -130,12 +200,10 @@ def _comparable(predictions: pa.Table, definition: str) -> tuple[pa.Table, dict[
     What a caller gave in a row, or what a default stood for, is not in the lake.
     """
     left: dict[str, int] = {}
-    until = pc.field("features_until")
     for reason, condition in (
         (ASKED_BY_ROW, pc.field("features_from") == FROM_ROW),
         (DEFAULTS, pc.field("features_from") == FROM_DEFAULTS),
         (OTHER_DEFINITION, pc.field("definition") != definition),
-        (STALE, (pc.field("at") > until) & until.is_valid()),
     ):
         kept = predictions.filter(~condition)
         left[reason] = predictions.num_rows - kept.num_rows
@@ -143,16 +211,20 @@ def _comparable(predictions: pa.Table, definition: str) -> tuple[pa.Table, dict[
     return predictions, left
 
 
-def _compare(logged: pa.Table, table: pa.Table, derived: set[str]) -> list[Mismatch]:
-    """Compare each value, feature by feature; ``derived`` are those with a tolerance."""
+def _compare(logged: pa.Table, table: pa.Table, derived: set[str]) -> list[tuple[int, Mismatch]]:
+    """Compare each value, feature by feature; return the place of each that differs with it.
+
+    ``derived`` are those with a tolerance.
+    """
     features = _objects(logged["features"])
     keys = [str(key) for key in logged["key"].to_pylist()]
-    found: list[Mismatch] = []
+    found: list[tuple[int, Mismatch]] = []
     for name in table.column_names:
         tolerance = DERIVED_TOLERANCE if name in derived else 0.0
-        for key, given, wanted in zip(keys, features, to_values(table[name]), strict=True):
-            if not _same(given.get(name), wanted, tolerance):
-                found.append(Mismatch(key, name, repr(given.get(name)), repr(wanted)))
+        for place, wanted in enumerate(to_values(table[name])):
+            given = features[place].get(name)
+            if not _same(given, wanted, tolerance):
+                found.append((place, Mismatch(keys[place], name, repr(given), repr(wanted))))
     return found
 
 

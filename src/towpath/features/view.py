@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from towpath.core.errors import Invalid
+from towpath.core.errors import Invalid, did_you_mean
 from towpath.core.instant import format_span, parse_span
 from towpath.core.name import checked_name
 from towpath.core.record import Record
@@ -178,9 +178,12 @@ class FeatureView(Record, frozen=True):
         owner: who answers for it.
         where: SQL predicate over a row of the source; other rows are no events.
         columns: names under which keys and features know columns of the source, by source column.
+        defaults: values by feature that a feature server answers with while the online store does
+            not answer; features that are not named are missing then. A view without any is
+            answered with 503. What training sees, and what a key without events has, is unchanged.
 
     Raises:
-        Invalid: no features, or the same name twice.
+        Invalid: no features, the same name twice, or a default for a feature that is not there.
 
     Example:
         >>> carrier = FeatureView("carrier", "arrivals", ("carrier",), (Latest("delay"),))
@@ -197,6 +200,7 @@ class FeatureView(Record, frozen=True):
     owner: str = ""
     where: str = ""
     columns: dict[str, str] = msgspec.field(default_factory=dict)
+    defaults: dict[str, Value] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that there is something to compute, under distinct names."""
@@ -216,6 +220,11 @@ class FeatureView(Record, frozen=True):
             if twice:
                 message = f"View {self.name!r} has the {what} {twice[0]!r} twice."
                 raise Invalid(message, hint="Give each its own name.")
+        known = [feature.name for feature in self.features]
+        for name in self.defaults:
+            if name not in known:
+                message = f"View {self.name!r} has a default for an unknown feature {name!r}."
+                raise Invalid(message, hint=did_you_mean(name, known))
 
     def source_column(self, name: str) -> str:
         """Return the source's name of a column that a key or feature names.
@@ -227,6 +236,11 @@ class FeatureView(Record, frozen=True):
             ('dep_delay', 'car')
         """
         return {known: column for column, known in self.columns.items()}.get(name, name)
+
+    @property
+    def meant(self) -> FeatureView:
+        """The view without what does not change its values: descriptions, owner, defaults."""
+        return self.replace(description="", owner="", defaults={})
 
     @property
     def used(self) -> tuple[str, ...]:

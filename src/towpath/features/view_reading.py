@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -13,7 +16,7 @@ from towpath.features.online import META_KEY, Item
 from towpath.features.online.read import Reading, begin, finish, too_early
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from towpath.features.engines.kernel.form import Ints
     from towpath.features.online import Buffer, OnlineStore
@@ -21,18 +24,23 @@ if TYPE_CHECKING:
 
 # So often is a key read whose parts another writer changes meanwhile.
 ATTEMPTS = 20
+Keys = Sequence[bytes | None]
+# As quick as a plain tuple; there is one for each key of each view.
+new_item: Callable[[tuple[str, bytes, bytes]], Item] = partial(tuple.__new__, Item)
 
 
-class Asked(NamedTuple):
-    """What is asked of a view.
+class Distinct(NamedTuple):
+    """Keys of rows.
 
     Args:
-        plan: the view.
-        keys: a key for each row, None for one with a null.
+        keys: each once, None for one with a null.
+        there: those that are none; the same list where all are.
+        places: the place of each row's key in ``keys``; None where they are the same.
     """
 
-    plan: StatePlan
-    keys: Sequence[bytes | None]
+    keys: Keys
+    there: Sequence[bytes]
+    places: Ints | None
 
 
 class Answered(NamedTuple):
@@ -54,10 +62,21 @@ class ViewReader:
 
     Args:
         store: where they are.
+        plans: the views.
+        kinds: for each view the number of the keys by which it is asked.
+
+    Attributes:
+        store: where they are.
+        views: each with its meta text, and the number of its keys.
     """
 
-    def __init__(self, store: OnlineStore) -> None:
-        self._store = store
+    def __init__(
+        self, store: OnlineStore, plans: Sequence[StatePlan], kinds: Sequence[int]
+    ) -> None:
+        self.store = store
+        self.views = tuple(
+            (plan, Item(plan.area, META_KEY), kind) for plan, kind in zip(plans, kinds, strict=True)
+        )
         self._generations: dict[str, tuple[bytes, Generation | None]] = {}
 
     def generation(self, plan: StatePlan, meta: Buffer | None) -> Generation | None:
@@ -76,8 +95,20 @@ class ViewReader:
             self._generations[plan.area] = held
         return held[1]
 
-    def read(self, asked: Sequence[Asked], at: int) -> list[Answered]:
+    def generations(self) -> dict[str, Generation | None]:
+        """Return what all areas say about themselves by view; raises likewise."""
+        metas = self.store.read([meta for _, meta, _ in self.views])
+        return {
+            plan.view: self.generation(plan, meta)
+            for (plan, _, _), meta in zip(self.views, metas, strict=True)
+        }
+
+    def read(self, asked: Sequence[Keys], at: int) -> list[Answered]:
         """Read views at one time, with one look at the store, and one more for large keys.
+
+        Args:
+            asked: keys of the rows, of each kind.
+            at: prediction time in microseconds.
 
         Raises:
             NotFound: a view is not there.
@@ -85,50 +116,52 @@ class ViewReader:
             Invalid: the time is before what is kept.
             Unavailable: keys change faster than they can be read.
         """
-        distinct = [_distinct(one.keys) for one in asked]
+        distinct = [_distinct(keys) for keys in asked]
         for _ in range(ATTEMPTS):
-            readings = self._roots(asked, [keys for keys, _ in distinct], at)
+            readings = self._roots(distinct, at)
             if self._parts(readings, distinct):
                 return [
-                    _answered(reading, places)
-                    for reading, (_, places) in zip(readings, distinct, strict=True)
+                    _answered(reading, distinct[kind].places)
+                    for reading, (_, _, kind) in zip(readings, self.views, strict=True)
                 ]
-        names = ", ".join(repr(one.plan.view) for one in asked)
+        names = ", ".join(repr(plan.view) for plan, _, _ in self.views)
         message = f"Keys of the views {names} change faster than they can be read."
         raise Unavailable(message, hint="Retry.")
 
-    def _roots(
-        self, asked: Sequence[Asked], distinct: Sequence[Sequence[bytes | None]], at: int
-    ) -> list[Reading]:
+    def _roots(self, distinct: Sequence[Distinct], at: int) -> list[Reading]:
         """Read what areas say and the roots of keys, and compute what can be computed of those."""
         items: list[Item] = []
-        for one, keys in zip(asked, distinct, strict=True):
-            items.append(Item(one.plan.area, META_KEY))
-            items += [Item(one.plan.area, key) for key in keys if key is not None]
-        found, readings = iter(self._store.read(items)), []
-        for one, keys in zip(asked, distinct, strict=True):
-            held = self.generation(one.plan, next(found))
+        for _, meta, kind in self.views:
+            items.append(meta)
+            items += map(new_item, zip(repeat(meta.area), distinct[kind].there, repeat(b"")))
+        found, readings, place = self.store.read(items), [], 0
+        for plan, _, kind in self.views:
+            held = self.generation(plan, found[place])
             if held is not None and held.since > at:
-                raise too_early(one.plan.view, at)
-            roots = [None if key is None else next(found) for key in keys]
-            readings.append(begin(one.plan, roots, at))
+                raise too_early(plan.view, at)
+            keys, there, _ = distinct[kind]
+            stop = place + 1 + len(there)
+            roots = found[place + 1 : stop]
+            if there is not keys:
+                left = iter(roots)
+                roots = [None if key is None else next(left) for key in keys]
+            readings.append(begin(plan, roots, at))
+            place = stop
         return readings
 
-    def _parts(
-        self, readings: Sequence[Reading], distinct: Sequence[tuple[Sequence[bytes | None], object]]
-    ) -> bool:
+    def _parts(self, readings: Sequence[Reading], distinct: Sequence[Distinct]) -> bool:
         """Read the parts that large keys need; tell whether all were there."""
         items: list[Item] = []
         sizes: list[int] = []
-        for reading, (keys, _) in zip(readings, distinct, strict=True):
+        for reading, (plan, _, kind) in zip(readings, self.views, strict=True):
             before = len(items)
             for one in reading.tiled:
-                key = keys[one.row] or b""
-                items += [Item(reading.plan.area, key, part) for part in one.parts]
+                key = distinct[kind].keys[one.row] or b""
+                items += [Item(plan.area, key, part) for part in one.parts]
             sizes.append(len(items) - before)
-        if not any(reading.tiled for reading in readings):
+        if not items and not any(reading.tiled for reading in readings):
             return True
-        parts, place = self._store.read(items), 0
+        parts, place = self.store.read(items) if items else [], 0
         for reading, size in zip(readings, sizes, strict=True):
             if not finish(reading, parts[place : place + size]):
                 return False
@@ -136,17 +169,22 @@ class ViewReader:
         return True
 
 
-def _distinct(keys: Sequence[bytes | None]) -> tuple[Sequence[bytes | None], Ints | None]:
-    """Return each key once, and the place of each row's key in those if that differs."""
-    if len(set(keys)) == len(keys):
-        return keys, None
-    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-    return list(places), np.array([places[key] for key in keys], dtype=np.int64)
+def _distinct(keys: Keys) -> Distinct:
+    """Return each key once."""
+    places = None
+    if len(keys) > 1 and len(set(keys)) < len(keys):
+        numbers = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        places = np.array([numbers[key] for key in keys], dtype=np.int64)
+        keys = list(numbers)
+    if None in keys:
+        return Distinct(keys, [key for key in keys if key is not None], places)
+    return Distinct(keys, cast("Sequence[bytes]", keys), places)
 
 
 def _answered(reading: Reading, places: Ints | None) -> Answered:
     """Say what is known of each row."""
-    newest, status = reading.newest, reading.known
+    newest, known = reading.newest, reading.known
+    status = known if any(known.tobytes()) else None
     if places is not None:
-        newest, status = newest[places], status[places]
-    return Answered(reading, places, Known(newest, status if status.any() else None))
+        newest, status = newest[places], None if status is None else status[places]
+    return Answered(reading, places, Known(newest, status))

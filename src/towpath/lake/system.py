@@ -37,4 +37,38 @@ PREDICTIONS = Dataset(
     tags=("system",),
 )
 
-SYSTEM_DATASETS: dict[str, Dataset] = {PREDICTIONS.name: PREDICTIONS}
+DEAD_LETTERS = Dataset(
+    name="dead_letters",
+    columns=(
+        Column("dataset", "string", doc="what the message was to be rows of"),
+        Column("stream", "string", doc="URL of the stream that it came on"),
+        Column("message", "string", doc="what the stream calls it"),
+        Column("sent_at", "timestamp", doc="when it was put on the stream"),
+        Column("refused_at", "timestamp", doc="when it was last refused"),
+        Column("reason", "string", doc="why"),
+        Column("content", "binary", doc="the message as it came"),
+    ),
+    key=("dataset", "stream", "message"),
+    event_time="refused_at",
+    owner="towpath",
+    description="One message of a stream that could not be pushed, in whole or in part.",
+    tags=("system",),
+)
+
+PUSH_ARRIVALS = Dataset(
+    name="push_arrivals",
+    columns=(
+        Column("dataset", "string", doc="what the row was pushed to"),
+        Column("identity", "int64", doc="hash of the row's key"),
+        Column("happened", "timestamp", doc="the row's event time"),
+        Column("arrived", "timestamp", doc="reads of the online store saw it from then on"),
+    ),
+    event_time="arrived",
+    owner="towpath",
+    description="When a row that was pushed to the online store and the lake was there online.",
+    tags=("system",),
+)
+
+SYSTEM_DATASETS: dict[str, Dataset] = {
+    one.name: one for one in (PREDICTIONS, DEAD_LETTERS, PUSH_ARRIVALS)
+}

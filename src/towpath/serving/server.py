@@ -119,8 +119,6 @@ class Server:
 
     def _measure(self, _: Request) -> Response:
         """Write the metrics of this process."""
-        waiting = Gauge("http_requests_waiting", "Requests in the queue.")
-        waiting.put(self.app.admission.waiting)
         answered = Counter(
             "predictions_total", "Predictions.", labels=("endpoint", "arm", "version")
         )
@@ -144,7 +142,7 @@ class Server:
             for view, micros in one.served.source.freshness().items():
                 fresh.put(micros / MICROSECONDS, (name, view))
         app = self.app
-        metrics = (app.requests, app.seconds, waiting, answered, swaps, refused, fresh, lag)
+        metrics = (app.requests, app.seconds, app.waiting, answered, swaps, refused, fresh, lag)
         return Response(exposition(metrics), media_type=METRICS_TYPE)
 
 

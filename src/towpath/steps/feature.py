@@ -13,6 +13,7 @@ from towpath.core.event import Event
 from towpath.core.instant import format_instant, parse_instant, parse_span
 from towpath.core.interval import Interval
 from towpath.core.record import to_builtins
+from towpath.features.as_read import MATERIALIZED
 from towpath.features.backfill import backfill as backfill_view
 from towpath.features.materialize import materialize as materialize_view
 from towpath.features.materialize import materialize_spine
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from towpath.features.materialize import MaterializeReport
+    from towpath.features.view import FeatureView
     from towpath.pipelines.runners import Report
     from towpath.workspace import Workspace
-
-MATERIALIZED = "feature_view.materialized"
 
 
 def materialize(
@@ -43,7 +43,7 @@ def materialize(
     Args:
         workspace: the project.
         report: hears of the progress.
-        feature_sets: names; all unless given.
+        feature_sets: names; unless given, all of them, and the views that are in none.
         until: event times up to here, now unless given.
         history: predictions can be asked for as of times from ``until - history`` on.
 
@@ -51,12 +51,14 @@ def materialize(
         ``keys`` and ``events`` by view.
 
     Raises:
-        NotFound: a source has no data yet.
+        NotFound: the source of a view that a feature set names has no data yet.
     """
     known = workspace.project.feature_sets
     chosen = [pick(known, name, "feature set") for name in feature_sets] or list(known.values())
     end = parse_instant(until) if until else workspace.clock.now()
     views = {ref.view: workspace.project.views[ref.view] for one in chosen for ref in one.refs}
+    if not feature_sets:
+        views |= _unnamed(workspace, views)
     spines = list(dict.fromkeys(one.spine for one in chosen))
     span, reports = parse_span(history), []
     for done, view in enumerate(views.values()):
@@ -73,6 +75,18 @@ def materialize(
         "keys": {one.view: one.keys for one in reports},
         "events": {one.view: one.events for one in reports},
         "unchanged": [one.view for one in reports if one.unchanged],
+    }
+
+
+def _unnamed(workspace: Workspace, named: Mapping[str, FeatureView]) -> dict[str, FeatureView]:
+    """Return the views that no feature set names, as far as their sources have rows.
+
+    They are read by their own keys. One without rows may yet have some that are pushed.
+    """
+    return {
+        name: view
+        for name, view in workspace.project.views.items()
+        if name not in named and workspace.lake[view.source].version() is not None
     }
 
 
@@ -142,8 +156,8 @@ def verify(workspace: Workspace, report: Report, *, endpoint: str) -> Mapping[st
 
     Returns:
         ``checked``, ``mismatches``, mismatches ``by_feature`` and the ``first`` of them;
-        ``stale``, how many were asked for a time after what was materialised; and ``skipped``, how
-        many more were not compared, by reason.
+        ``stale``, how many were asked for a time after what was materialised and may have read
+        what the lake does not know; and ``skipped``, how many more were not compared, by reason.
 
     Raises:
         NotFound: the endpoint has made no predictions yet.

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from towpath.catalog.definitions import active
 from towpath.catalog.events import read
 from towpath.core.errors import NotFound, did_you_mean
-from towpath.core.instant import format_instant, format_span
+from towpath.core.instant import format_instant
 from towpath.core.record import Record, from_json
+from towpath.features.as_read import MATERIALIZED
+from towpath.features.describe import described
 from towpath.features.feature_set import FeatureSet, feature_schema, feature_type
 from towpath.features.statistics import FeatureStatistics
-from towpath.features.view import Aggregate, FeatureView, Latest
+from towpath.features.view import FeatureView
 from towpath.project.check import dependents
 from towpath.project.lineage import edges
-from towpath.steps.feature import MATERIALIZED
 from towpath.steps.training_set import MEASURED
 
 if TYPE_CHECKING:
@@ -149,27 +150,6 @@ def freshness(workspace: Workspace, view: str) -> Freshness | None:
         keys=int(str(data["keys"])),
         at=format_instant(found[0].at),
     )
-
-
-def described(feature: Aggregate | Latest, view: FeatureView) -> str:
-    """Say in words how a view's feature is computed.
-
-    Example:
-        >>> from datetime import timedelta
-        >>> week = Aggregate("mean", "delay", timedelta(days=7), exclude_current=True)
-        >>> described(week, FeatureView("carrier", "arrivals", ("carrier",), (week,)))
-        'mean of delay over 7d, without the present'
-    """
-    if isinstance(feature, Latest):
-        age = "" if view.ttl is None else f", at most {format_span(view.ttl)} old"
-        return f"latest {feature.column}{age}"
-    window = "the lifetime" if feature.window is None else format_span(feature.window)
-    what = f"{feature.function} of {feature.column}" if feature.column else "count of events"
-    if feature.function == "share":
-        what = f"share of {feature.value!r} in {feature.column}"
-    if feature.function == "last_k":
-        what = f"last {feature.k} of {feature.column}"
-    return f"{what} over {window}{', without the present' if feature.exclude_current else ''}"
 
 
 def _features(workspace: Workspace, one: FeatureView | FeatureSet) -> list[tuple[str, str, str]]:

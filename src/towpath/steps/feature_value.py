@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 
 from towpath.core.errors import NotFound
 from towpath.core.instant import to_micros
+from towpath.core.plugins import load_plugin
 from towpath.features.arrays import arrow_type
+from towpath.features.explain import Explainer
 from towpath.features.feature_set import feature_schema
 from towpath.features.lookup import Lookup
 from towpath.features.spine import latest_rows
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from towpath.features.engines import Engine
+    from towpath.features.explanation import Explanation
     from towpath.workspace import Workspace
 
 HINT = "Materialise newer rows: towpath feature materialize"
@@ -41,6 +45,35 @@ def online_features(
     if found is None:
         raise NotFound(f"No row of {chosen.spine!r} has the key {_text(key)}.", hint=HINT)
     return found
+
+
+def explain_features(
+    workspace: Workspace,
+    feature_set: str,
+    key: Mapping[str, object],
+    *,
+    at: datetime | None = None,
+    feature: str = "",
+) -> Explanation:
+    """Say which events made the features of one key of the spine in the online store.
+
+    Args:
+        workspace: the project.
+        feature_set: its name.
+        key: the spine's key columns.
+        at: time that the features are of, now unless given; as far back as was materialised.
+        feature: only this one; all unless given.
+
+    Raises:
+        NotFound: no such feature set, feature or key, or nothing is materialised.
+        Invalid: a time before what was materialised.
+    """
+    project = workspace.project
+    chosen = pick(project.feature_sets, feature_set, "feature set")
+    # One key's events are computed here, whatever engine makes training sets.
+    engine = cast("Engine", load_plugin("engines", "embedded")(1))
+    explainer = Explainer(workspace.online, chosen, project.views, project.datasets, engine=engine)
+    return explainer.explain(key, to_micros(at or workspace.clock.now()), feature=feature)
 
 
 def features_at(

@@ -80,6 +80,7 @@ def _materialize(workspace: Workspace, told: Given) -> Touched:
     reads = {
         Node("dataset", sources[name], version=str(one.source_version))
         for name, one in found.items()
+        if one.materialized
     }
     views = [name for name in found if name in project.views]
     writes = [Node("feature_view", name, version=found[name].version) for name in views]

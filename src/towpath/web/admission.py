@@ -30,8 +30,8 @@ class Admission:
         turn_seconds: after how long the loop gets a turn.
 
     Example:
-        >>> asyncio.run(Admission(limit=1).run(lambda: "done"))
-        'done'
+        >>> asyncio.run(Admission(limit=1).run(str.upper, "done"))
+        'DONE'
     """
 
     def __init__(self, *, limit: int, turn_seconds: float = TURN_SECONDS) -> None:
@@ -57,8 +57,12 @@ class Admission:
             message = f"The server is busy: {self._limit} requests wait already."
             raise Busy(message, hint="Send the request again after a second.")
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[..., T], *given: object) -> T:
         """Do a piece of work, at once or when it is its turn.
+
+        Args:
+            work: is done on the event loop.
+            given: what it is called with.
 
         Raises:
             Busy: the queue is full.
@@ -66,7 +70,7 @@ class Admission:
         if self._closed:
             await self._turn()
         try:
-            return work()
+            return work(*given)
         finally:
             self._leave()
 

@@ -7,8 +7,10 @@ import errno
 import gc
 import ipaddress
 import os
+import resource
 import signal
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 HEADER_MILLISECONDS = 5_000
+# A connection that is idle takes the place of another, so there are many more of them than requests
+# that may wait; those beyond wait in the system's own queue.
+BACKLOG = 1024
+MOST_CONNECTIONS = 4096
+OTHER_FILES = 128
 PROBE_SECONDS = 0.02
 PROBE_LIMIT = 10.0
 
@@ -151,6 +158,8 @@ async def _serve(app: App, address: tuple[str, int], ready: Callable[[str], None
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        backlog=BACKLOG,
+        backpressure=_connections(),
         websockets=False,
         log_level=LogLevels.error,
         log_dictconfig={"incremental": True, "handlers": {}, "loggers": {}},
@@ -164,6 +173,20 @@ async def _serve(app: App, address: tuple[str, int], ready: Callable[[str], None
     if announcing.done():
         announcing.result()
     announcing.cancel()
+
+
+def _connections() -> int:
+    """Return how many connections may be open at once, as many as the system allows open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = min(MOST_CONNECTIONS + OTHER_FILES, _count(hard))
+    if _count(soft) < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(1, allowed - OTHER_FILES)
+
+
+def _count(limit: int) -> int:
+    """Return a limit as a number, also where there is none."""
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
 
 
 async def _announce(address: tuple[str, int], ready: Callable[[str], None]) -> None:

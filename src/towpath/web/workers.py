@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +23,21 @@ URL_BYTES = 4096
 logger = logging.getLogger(__name__)
 
 
+class Worker(NamedTuple):
+    """What a worker knows of itself.
+
+    Args:
+        number: its place among the workers, from 0; the one that is started in the place of one
+            that died has the same.
+        announce: to be called with the URL when it answers.
+    """
+
+    number: int
+    announce: Callable[[str], None]
+
+
 @contextmanager
-def forked(count: int, ready: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+def forked(count: int, ready: Callable[[str], None]) -> Iterator[Worker]:
     """Go on in each of several workers; the process that was there waits for them and exits.
 
     It passes SIGTERM and SIGINT on, starts a worker again that dies, and ends with the code of the
@@ -35,17 +48,17 @@ def forked(count: int, ready: Callable[[str], None]) -> Iterator[Callable[[str],
         ready: called once with the URL, here, when every worker has called what it is given.
 
     Yields:
-        what a worker calls with the URL when it answers.
+        which worker this is.
     """
     if count == 1:
-        yield ready
+        yield Worker(0, ready)
         return
     heard, told = os.pipe()
     supervisor = Supervisor(heard, told, ready)
     if supervisor.run(count):
         sys.exit(supervisor.code)
     os.close(heard)
-    yield lambda url: _tell(told, url)
+    yield Worker(supervisor.number, lambda url: _tell(told, url))
 
 
 class Supervisor:
@@ -58,21 +71,24 @@ class Supervisor:
 
     Attributes:
         code: with which to exit.
+        number: in a worker, which it is.
     """
 
     def __init__(self, heard: int, told: int, ready: Callable[[str], None]) -> None:
         """Start without workers."""
         self.code = 0
+        self.number = 0
         self._heard = heard
         self._told = told
         self._ready = ready
-        self._born: dict[int, float] = {}
+        # By process: which worker it is, and since when.
+        self._born: dict[int, tuple[int, float]] = {}
         self._stopping = False
 
     def run(self, count: int) -> bool:
         """Fork, and look after what was forked; tell whether this is still the supervisor."""
-        for _ in range(count):
-            if self._fork():
+        for number in range(count):
+            if self._fork(number):
                 return False
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, self._stop)
@@ -83,12 +99,13 @@ class Supervisor:
                 return False
         return True
 
-    def _fork(self) -> bool:
+    def _fork(self, number: int) -> bool:
         """Start a worker; tell whether this is it."""
-        number = os.fork()
-        if number:
-            self._born[number] = time.monotonic()
+        process = os.fork()
+        if process:
+            self._born[process] = (number, time.monotonic())
             return False
+        self.number = number
         for one in (signal.SIGTERM, signal.SIGINT):
             signal.signal(one, signal.SIG_DFL)
         return True
@@ -105,19 +122,19 @@ class Supervisor:
     def _look(self) -> bool:
         """See who ended, and start it again; tell whether this is the new one."""
         while self._born:
-            number, status = os.waitpid(-1, os.WNOHANG)
-            if not number:
+            process, status = os.waitpid(-1, os.WNOHANG)
+            if not process:
                 return False
-            lived = time.monotonic() - self._born.pop(number, 0.0)
+            number, born = self._born.pop(process)
             code = os.waitstatus_to_exitcode(status)
             if self._stopping:
                 continue
-            if code > 0 or lived < SHORTEST_LIFE:
+            if code > 0 or time.monotonic() - born < SHORTEST_LIFE:
                 self.code = self.code or abs(code)
                 self._stop()
                 continue
-            logger.error("worker %s ended with %s and is started again", number, code)
-            if self._fork():
+            logger.error("worker %s ended with %s and is started again", process, code)
+            if self._fork(number):
                 return True
         return False
 

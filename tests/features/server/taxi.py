@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+from towpath.workspace import Workspace
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+NUMBERS = count(1000)
+# A worker that dies younger is not started again.
+LIFE = 5.5
 NOW = datetime.now(UTC).replace(microsecond=123456)
 STAMP = pa.timestamp("us", "UTC")
 RIDES = """\
@@ -47,6 +55,17 @@ columns:
   - {name: zone, dtype: string}
   - {name: seats, dtype: int64}
   - {name: at, dtype: timestamp}
+"""
+# Nobody takes rows of it into the lake.
+SHIFTS = """\
+name: shifts
+key: [shift_id]
+event_time: ended
+columns:
+  - {name: shift_id, dtype: int64}
+  - {name: driver_id, dtype: int64}
+  - {name: hours, dtype: float64}
+  - {name: ended, dtype: timestamp}
 """
 FEATURES = """
 from datetime import timedelta
@@ -82,6 +101,7 @@ rank = FeatureSet(
 )
 columns = ("driver_id", "zone", "fare", "tip", "seats", "card", "note", "began")
 ride = FeatureView("ride", "rides", ("ride_id",), tuple(map(Latest, columns)))
+shift = FeatureView("shift", "shifts", ("driver_id",), (Latest("hours"),))
 crews = FeatureSet("crews", "requests", "at", ("crew",))
 """
 # By driver: two rides of 1, a null and odd values of 2, an old one of 3. Nobody knows 4.
@@ -125,6 +145,25 @@ class Server(NamedTuple):
         return self.post("/get-online-features", {"entities": entities, **asked})
 
 
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, "it does not come to hold"
+        time.sleep(0.02)
+
+
+def kill_workers(server: Server, count: int, begun: float) -> None:
+    """Kill some workers, once they are old enough to be started again, and wait until they are."""
+    time.sleep(max(0.0, LIFE - (time.monotonic() - begun)))
+    process = server.process.pid
+    children = Path(f"/proc/{process}/task/{process}/children")
+    before = {int(one) for one in children.read_text().split()}
+    for one in sorted(before)[:count]:
+        os.kill(one, signal.SIGKILL)
+    eventually(lambda: len({*map(int, children.read_text().split())} - before) == count)
+
+
 def _answer(response: httpx.Response) -> Answer:
     """Read an answer, also one that refuses."""
     plain = "json" in response.headers.get("content-type", "")
@@ -152,14 +191,16 @@ def towpath(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def make_project(folder: Path) -> Path:
+def make_project(folder: Path, *, online: str = "", features: str = FEATURES) -> Path:
     """Write the project, take its data in and bring it into the online store."""
     (folder / "datasets").mkdir(parents=True)
     (folder / "features").mkdir()
-    (folder / "towpath.toml").write_text('name = "taxi"\n')
+    settings = f'online = "{online}"\n' if online else ""
+    (folder / "towpath.toml").write_text(f'name = "taxi"\n{settings}')
     (folder / "datasets" / "rides.yaml").write_text(RIDES)
     (folder / "datasets" / "requests.yaml").write_text(REQUESTS)
-    (folder / "features" / "taxi.py").write_text(FEATURES)
+    (folder / "datasets" / "shifts.yaml").write_text(SHIFTS)
+    (folder / "features" / "taxi.py").write_text(features)
     pq.write_table(rides(), folder / "rides.parquet")
     names = ("request_id", "driver_id", "zone", "seats")
     asked = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in ASKED])
@@ -187,3 +228,30 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
             yield Server(line.split()[-1], process)
         finally:
             process.terminate()
+
+
+def ride(driver: int, ago: float, fare: float, **other: object) -> dict[str, object]:
+    ended = NOW - timedelta(hours=ago)
+    return {
+        "ride_id": next(NUMBERS), "driver_id": driver, "zone": "west", "fare": fare, "tip": None,
+        "seats": 1, "card": True, "note": "pushed", "began": ended.isoformat(),
+        "ended": ended.isoformat(), **other,
+    }  # fmt: skip
+
+
+def push(server: Server, *rows: dict[str, object], to: str = "online") -> Answer:
+    df = {name: [row[name] for row in rows] for name in rows[0]}
+    return server.post("/push", {"push_source_name": "rides", "df": df, "to": to})
+
+
+def driver_fare(server: Server, driver: int) -> tuple[object, object]:
+    found = server.online({"driver_id": [driver]}, features=["driver:fare", "driver:count_7d"])
+    assert found.status == 200, found
+    latest, times = (one["values"][0] for one in found.body["results"][1:])
+    return latest, times
+
+
+def lake_fares(project: Path, driver: int) -> list[float]:
+    with Workspace.find(project) as workspace:
+        table = workspace.lake["rides"].scan(["driver_id", "fare"])
+    return [row["fare"] for row in table.to_pylist() if row["driver_id"] == driver]

@@ -106,13 +106,8 @@ def compile_view(view: FeatureView, dtypes: Mapping[str, str]) -> CompiledView:
         slots=int(slots[-1]),
         reach=form.NO_LIMIT if lifetime else max(0, *widths),
         unlimited=any(isinstance(one, Latest) for one in view.features) and view.ttl is None,
-        layout=int(fingerprint([_undescribed(view), types])[:LAYOUT_DIGITS], 16),
+        layout=int(fingerprint([view.meant, types])[:LAYOUT_DIGITS], 16),
     )
-
-
-def _undescribed(view: FeatureView) -> FeatureView:
-    """Return a view without what does not change its values."""
-    return view.replace(description="", owner="")
 
 
 def _window(feature: Aggregate | Latest, view: FeatureView) -> tuple[int, int]:

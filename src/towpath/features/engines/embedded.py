@@ -16,7 +16,7 @@ from towpath.features.engines.compile import CompiledView, compile_view
 from towpath.features.engines.kernel.form import COLUMN, FUNCTION, PARAMETER, SHARE
 from towpath.features.engines.kernel.sweep import sweep
 from towpath.features.engines.keys import LabelKeys
-from towpath.features.engines.read import read_events
+from towpath.features.engines.read import piece_size, read_events
 from towpath.features.engines.result import to_columns
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class EmbeddedEngine:
             plan = _with_strings(view, compile_view(view, read.dtypes), read.texts)
             # One key more than there are, without events: that of labels whose key has a null.
             counts = count_rows(read.pieces, keys.count + 1, pool)
-            asked = _label_piece(labels, keys)
-            label_counts = count_rows([asked], keys.count + 1, pool)
+            asked = _label_pieces(labels, keys)
+            label_counts = count_rows(asked, keys.count + 1, pool)
             found = (
                 np.zeros((plan.slots, labels.num_rows), dtype=np.int64),
                 np.zeros((plan.slots, labels.num_rows), dtype=np.uint8),
@@ -88,7 +88,7 @@ class EmbeddedEngine:
             done = 0
             for span in _rounds(counts, self._at_once):
                 own = arrange(read.pieces, counts, span, pool)
-                rows = arrange([asked], label_counts, span, pool)
+                rows = arrange(asked, label_counts, span, pool)
                 tasks = [
                     pool.submit(_sweep, plan, (own, rows), cut, found)
                     for cut in _cut(own, rows, self._workers * TASKS_PER_WORKER)
@@ -102,12 +102,14 @@ class EmbeddedEngine:
         return to_columns(plan, read.texts, found)
 
 
-def _label_piece(labels: pa.Table, keys: LabelKeys) -> Piece:
+def _label_pieces(labels: pa.Table, keys: LabelKeys) -> list[Piece]:
     """Return the labels as rows to arrange, each with its number."""
     none, every = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint8)
-    numbers = np.arange(labels.num_rows)
+    times, numbers = words_of(labels[TIME])[0], np.arange(labels.num_rows)
     numbers.flags.writeable = False
-    return Piece(keys.codes, words_of(labels[TIME])[0], none, [numbers], [every])
+    size = piece_size(labels.num_rows)
+    spans = [slice(start, start + size) for start in range(0, max(labels.num_rows, 1), size)]
+    return [Piece(keys.codes[one], times[one], none, [numbers[one]], [every]) for one in spans]
 
 
 def _with_strings(view: FeatureView, plan: CompiledView, texts: Sequence[Texts]) -> CompiledView:

@@ -13,6 +13,7 @@ from towpath.features.engines.kernel.code import FOREIGN, find, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from towpath.features.arrays import Column, Words
     from towpath.features.engines.kernel.code import Table
@@ -42,10 +43,8 @@ class LabelKeys:
         count = 1
         for place, key in enumerate(self.names):
             column = labels[key].cast(self._kinds[place])
-            self._known.append(
-                None if _is_whole(column.type) else one_array(column.unique()).drop_null()
-            )
-            words = self._words(column, place)
+            known, words = _encoded(column)
+            self._known.append(known)
             codes, count = self._numbered(words, codes, place)
         self.count = count
         self.codes = np.where(codes == FOREIGN, count, codes).astype(np.int32)
@@ -83,8 +82,20 @@ class LabelKeys:
         known = self._known[place]
         if known is None:
             return words_of(column)
-        found = one_array(pc.index_in(column, value_set=known, skip_nulls=True))
-        return found.fill_null(0).to_numpy().astype(np.int64), marks_of(found)
+        return _places(one_array(pc.index_in(column, value_set=known, skip_nulls=True)))
+
+
+def _encoded(column: Column) -> tuple[pa.Array[pa.Scalar[pa.DataType]] | None, Words]:
+    """Return a key column as whole numbers, and what they are the places of, if it is not whole."""
+    if _is_whole(column.type):
+        return None, words_of(column)
+    coded: pa.DictionaryArray[Any, Any] = one_array(column).dictionary_encode()
+    return coded.dictionary, _places(coded.indices)
+
+
+def _places(found: pa.Array[Any]) -> Words:
+    """Return places as words; a missing one is marked."""
+    return found.fill_null(0).to_numpy().astype(np.int64), marks_of(found)
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

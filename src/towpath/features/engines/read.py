@@ -32,6 +32,7 @@ ROWS = 1 << 20
 # Pieces of fewer rows, unless there are not many, cost more than copying them together.
 FEW_ROWS = 1 << 16
 MORE_PIECES = 16
+FEWEST_PIECES = 4
 AHEAD = 4
 
 
@@ -134,19 +135,30 @@ def _ahead(
         yield waiting.popleft().result()
 
 
+def piece_size(rows: int) -> int:
+    """Return how many rows a piece of a table has, so that there is work for several threads.
+
+    Example:
+        >>> piece_size(0), piece_size(1 << 19), piece_size(1 << 30)
+        (65536, 131072, 1048576)
+    """
+    return min(max(-(-rows // FEWEST_PIECES), FEW_ROWS), ROWS)
+
+
 def _pieces(events: pa.Table | Iterable[pa.Table], columns: Sequence[str]) -> Iterator[pa.Table]:
     """Cut a table into pieces; those that are given stay as they are."""
     if not isinstance(events, pa.Table):
         yield from (piece.select(columns) for piece in events)
         return
     table = events.select(columns)
-    batches = table.to_batches(max_chunksize=ROWS)
+    size = piece_size(table.num_rows)
+    batches = table.to_batches(max_chunksize=size)
     if 0 < len(batches) <= MORE_PIECES + table.num_rows // FEW_ROWS:
         # At the chunks' own bounds, nothing has to be copied.
         yield from (pa.Table.from_batches([batch]) for batch in batches)
     else:
-        for start in range(0, max(table.num_rows, 1), ROWS):
-            yield table.slice(start, ROWS)
+        for start in range(0, max(table.num_rows, 1), size):
+            yield table.slice(start, size)
 
 
 def _read(table: pa.Table, keys: LabelKeys, dtypes: dict[str, str]) -> _Read:

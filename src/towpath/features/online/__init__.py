@@ -62,10 +62,15 @@ class OnlineStore(Protocol):
       state of the area where the store can (memory, LMDB). A value may be a view into the store's
       memory: it holds until the same thread's next read; who keeps it longer copies it.
     - Safe to use from several threads, and in a forked child.
+    - ``remote`` says whether calls wait for another process: those are not for an event loop.
     - ``Unavailable`` where the disk is full, or a server is down or does not answer within the
       time-out of its URL; ``Denied`` where it refuses. It works again, without being opened anew,
       once the cause is gone.
+    - ``Contended``, which is an ``Unavailable`` too, where a store that works could not make a
+      change for all the other writers of its keys.
     """
+
+    remote: bool
 
     def write(self, area: str, rows: Iterable[Row], meta: bytes, *, replaces: bytes | None) -> None:
         """Replace the whole area with rows of key, part and value.

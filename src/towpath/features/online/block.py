@@ -6,6 +6,8 @@ them, their lengths in bytes (int64 each), and they themselves in UTF-8, filled 
 
 from __future__ import annotations
 
+import struct
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from towpath.features.online import Buffer
 
 WORD = 8
+PACK_HEADER = struct.Struct(f"={HEADER}q").pack
 
 
 class Block(NamedTuple):
@@ -62,18 +65,16 @@ def pack(block: Block, layout: int) -> bytes:
         >>> unpack(data, 255, "car").texts, len(data)
         ({7: 'late'}, 112)
     """
-    header = np.zeros(HEADER, dtype=np.int64)
-    header[VERSION], header[KIND], header[EVENTS] = PRESENT_VERSION, block.kind, block.events
-    header[BODY], header[TEXTS], header[LAYOUT] = block.body.size, len(block.texts), layout
-    header[CUT], header[CHUNKS] = block.cut, block.chunks
-    if not block.texts:
-        return header.tobytes() + block.body.tobytes()
+    count = len(block.texts)
+    sizes = (block.events, block.body.size, count)
+    header = (PRESENT_VERSION, block.kind, *sizes, layout, block.cut, block.chunks)
+    if not count:
+        return PACK_HEADER(*header) + block.body.tobytes()
     texts = [text.encode() for text in block.texts.values()]
-    words = np.array([*block.texts, *map(len, texts)], dtype=np.int64)
+    words = struct.pack(f"={2 * count}q", *block.texts, *map(len, texts))
     data = b"".join(texts)
-    return b"".join(
-        (header.tobytes(), block.body.tobytes(), words.tobytes(), data, bytes(-len(data) % WORD))
-    )
+    body = block.body.tobytes()
+    return b"".join((PACK_HEADER(*header), body, words, data, bytes(-len(data) % WORD)))
 
 
 def unpack(data: Buffer, layout: int, view: str) -> Block:
@@ -83,17 +84,17 @@ def unpack(data: Buffer, layout: int, view: str) -> Block:
         Conflict: it is of another definition of the view, or of another release.
     """
     words = np.frombuffer(bytearray(data), dtype=np.int64)
-    if words.size < HEADER or words[VERSION] != PRESENT_VERSION or words[LAYOUT] != layout:
+    header = words[:HEADER].tolist()
+    if len(header) < HEADER or header[VERSION] != PRESENT_VERSION or header[LAYOUT] != layout:
         raise foreign(view)
-    end = HEADER + int(words[BODY])
-    count = int(words[TEXTS])
+    end = HEADER + header[BODY]
     return Block(
-        kind=int(words[KIND]),
-        events=int(words[EVENTS]),
-        cut=int(words[CUT]),
-        chunks=int(words[CHUNKS]),
+        kind=header[KIND],
+        events=header[EVENTS],
+        cut=header[CUT],
+        chunks=header[CHUNKS],
         body=words[HEADER:end],
-        texts=_texts(words[end:], count) if count else {},
+        texts=_texts(words[end:], header[TEXTS]) if header[TEXTS] else {},
     )
 
 
@@ -111,9 +112,9 @@ def foreign(view: str) -> Conflict:
 
 def _texts(words: Ints, count: int) -> dict[int, str]:
     """Read texts from the words that are left after a body."""
-    numbers, ends = words[:count].tolist(), np.cumsum(words[count : 2 * count]).tolist()
-    data = words[2 * count :].tobytes()
-    return {
-        number: data[start:stop].decode()
-        for number, start, stop in zip(numbers, [0, *ends], ends, strict=False)
-    }
+    numbers, ends = words[:count].tolist(), accumulate(words[count : 2 * count].tolist())
+    data, start, found = words[2 * count :].tobytes(), 0, {}
+    for number, stop in zip(numbers, ends, strict=True):
+        found[number] = data[start:stop].decode()
+        start = stop
+    return found

@@ -115,11 +115,12 @@ def _text_tables(plan: StatePlan, keyed: Keyed, heads: Ints) -> list[tuple[bytes
     pairs = (codes[:, None] * len(keyed.texts) + keyed.used)[known]
     owners, places = np.divmod(np.unique(pairs), max(len(keyed.texts), 1))
     heads[:, TEXTS] = np.bincount(owners, minlength=keys)
-    encoded = [str(text).encode() for text in keyed.texts.to_pylist()]
+    encoded = [text.encode() for text in keyed.texts]
     strings = [encoded[place] for place in places.tolist()]
     lengths = np.array([*map(len, strings)], dtype=np.int64)
     ends, data = np.concatenate(([0], np.cumsum(lengths))), b"".join(strings)
-    words, sizes = keyed.words[places].tobytes(), lengths.tobytes()
+    words = np.array([keyed.words[place] for place in places.tolist()], dtype=np.int64).tobytes()
+    sizes = lengths.tobytes()
     cuts = np.concatenate(([0], np.cumsum(heads[:, TEXTS])))
     starts = ends[cuts].tolist()
     found: list[tuple[bytes, ...]] = []

@@ -27,6 +27,7 @@ from towpath.features.online.cassandra_session import Opened
 from towpath.features.online.change import (
     ATTEMPTS,
     Change,
+    Contended,
     Overtaken,
     edits_of,
     kept,
@@ -79,6 +80,8 @@ class CassandraStore:
             further options are ``consistency``, ``datacenter`` and ``replication``.
         root: not used.
     """
+
+    remote = True
 
     def __init__(self, url: str, root: Path | None = None) -> None:
         del root
@@ -300,9 +303,9 @@ class CassandraStore:
         message = f"The online store {self._url.shown} does not work: {error}."
         return Unavailable(message, hint="Start it, or wait until it answers.")
 
-    def _crowded(self) -> TowpathError:
+    def _crowded(self) -> Contended:
         message = f"The online store {self._url.shown} has too many writers of the same keys."
-        return Unavailable(message, hint="Retry, or let fewer processes write.")
+        return Contended(message, hint="Retry, or let fewer processes write.")
 
 
 class _Look:

@@ -7,6 +7,7 @@ import time
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from towpath.core.errors import Unavailable
 from towpath.features.online import NO_META
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ class Change(NamedTuple):
     keys: Sequence[bytes]
     edit: Edit
     meta: NewMeta | None
+
+
+class Contended(Unavailable):
+    """Other writers of the same keys were faster each time: the store works, so retry."""
 
 
 class Overtaken(Exception):

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from towpath.features.columns import Values
+from towpath.features.columns import new_values
 from towpath.features.feature_dtype import scale_of
+from towpath.features.online.plan import FLOATS, OTHERS, WHOLES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from towpath.features.engines.kernel.form import Ints
+    from towpath.features.columns import Values
+    from towpath.features.engines.kernel.form import Ints, Mask
     from towpath.features.online.read import Reading
 
 TEN = 10.0
@@ -40,11 +44,12 @@ class TextMemory:
         try:
             return [self.known[word] for word in words]
         except KeyError:
-            if len(self.known) > MOST_TEXTS:
-                self.known = {}
+            # Another thread may do the same at this moment.
+            known = {} if len(self.known) > MOST_TEXTS else self.known
             if reading is not None:
-                self.known.update(reading.texts(row))
-            return [self.known[word] for word in words]
+                known |= reading.texts(row)
+            self.known = known
+            return [known[word] for word in words]
 
 
 def decode(reading: Reading, memory: TextMemory, places: Ints | None) -> list[Values]:
@@ -55,34 +60,43 @@ def decode(reading: Reading, memory: TextMemory, places: Ints | None) -> list[Va
         memory: of strings.
         places: for each row the place of its key in the reading; None where they are the same.
     """
-    marks = reading.present.view(np.bool_)
-    # One look at all of them: a look at each would cost more than all that follows.
-    whole: list[bool] = np.all(marks, axis=1).tolist()
-    reals: NDArray[np.generic] = reading.values.view(np.float64)
+    marks, whole = reading.all_marks.view(np.bool_), _whole(reading.all_marks)
+    has_reals, has_wholes = reading.plan.has
+    reals: list[list[object]] = []
+    wholes: list[list[object]] = []
+    if has_reals:
+        reals = reading.all_values.view(np.float64).tolist()
+    if has_wholes:
+        wholes = reading.all_values.tolist()
     found: list[Values] = []
-    for dtype, scale, start, stop in reading.plan.slots:
+    for kind, dtype, scale, start, stop in reading.plan.slots:
         present = None if whole[start] else marks[start]
-        if stop > start:
-            words = reading.values[start:stop]
+        if kind == FLOATS:
+            values = reals[start]
+        elif kind == WHOLES:
+            values = wholes[start]
+        elif kind == OTHERS:
+            values = _numbers(reading.all_values[start], dtype, scale).tolist()
+        else:
+            words: Ints = reading.all_values[start:stop]
             values = _cells(reading, memory, dtype, words, marks[start:stop])
-            if places is not None:
-                values = [values[place] for place in places.tolist()]
-            found.append(Values(values, _gaps(present, places)))
-            continue
-        numbers: NDArray[np.generic] = reals[start]
-        if scale or dtype != "float64":
-            numbers = _numbers(reading.values[start], dtype, scale)
         if places is not None:
-            numbers = numbers[places]
-        found.append(Values(numbers, _gaps(present, places)))
+            values = [values[place] for place in places.tolist()]
+            present = None if present is None else present[places]
+        found.append(new_values((values, present)))
     return found
 
 
-def _gaps(present: NDArray[np.bool_] | None, places: Ints | None) -> NDArray[np.bool_] | None:
-    """Return where rows have values, None for everywhere."""
-    if present is None:
-        return None
-    return present if places is None else present[places]
+def _whole(marks: Mask) -> Sequence[int]:
+    """Tell for each slot whether all rows have a value; the last one is no slot."""
+    slots, count = len(marks) - 1, marks.shape[1]
+    written = marks.tobytes()
+    if count == 1:
+        return written
+    if written.find(b"\0", 0, slots * count) < 0:
+        return b"\1" * slots
+    every: NDArray[np.bool_] = np.all(marks, axis=1)
+    return every.tobytes()
 
 
 def _numbers(words: Ints, dtype: str, scale: int) -> NDArray[np.generic]:

@@ -20,11 +20,13 @@ from towpath.features.online.plan import word_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from towpath.features.arrays import Column
     from towpath.features.engines.kernel.form import Ints
     from towpath.features.online.plan import StatePlan
+
+# Where the only value of a column is among its distinct ones.
+FOUND, MISSING = np.zeros(1, dtype=np.int64), np.full(1, -1)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Keyed:
         starts: where each key's events start, int64 [keys + 1].
         rows: int64 [n, width].
         texts: the distinct strings of all columns.
-        words: int64 [texts], the numbers that they stand for.
+        words: the numbers that they stand for.
         used: int64 [n, string columns], the place among the texts of each value, -1 for a
             missing one.
     """
@@ -57,8 +59,8 @@ class Keyed:
     keys: list[bytes]
     starts: Ints
     rows: Ints
-    texts: pa.Array[Any]
-    words: Ints
+    texts: list[str]
+    words: list[int]
     used: Ints
 
     @property
@@ -77,10 +79,8 @@ class Keyed:
         own = slice(int(self.starts[number]), int(self.starts[number + 1]))
         texts = {}
         if self.used.shape[1]:
-            places: Ints = np.unique(self.used[own])
-            places = places[places >= 0]
-            strings = self.texts.take(pa.array(places, pa.int64())).to_pylist()
-            texts = dict(zip(self.words[places].tolist(), map(str, strings), strict=True))
+            used = set(self.used[own].reshape(-1).tolist())
+            texts = {self.words[place]: self.texts[place] for place in used if place >= 0}
         return Events(self.rows[own], texts)
 
 
@@ -92,21 +92,37 @@ def keyed_events(plan: StatePlan, events: pa.Table, keys: Sequence[str]) -> Keye
         events: keys and values by the view's names, ``_t``, ``_seq`` and ``_id``.
         keys: the view's keys.
     """
-    events = events.filter(pc.is_valid(events[TIME_NAME]))
-    codes, _ = key_codes(events, events.slice(0, 0), keys)
-    order = event_order(codes, _int64(events, TIME_NAME), _int64(events, SEQUENCE_NAME))
-    order = order[np.count_nonzero(codes < 0) :]
-    kept, codes = events.take(order), codes[order]
+    if events[TIME_NAME].null_count:
+        events = events.filter(pc.is_valid(events[TIME_NAME]))
+    if events.num_rows == 1:
+        # Most pushes have one row, which needs no sorting.
+        codes = np.zeros(0 if any(events[key].null_count for key in keys) else 1, dtype=np.int64)
+        order = np.arange(codes.size)
+    else:
+        codes, _ = key_codes(events, events.slice(0, 0), keys)
+        order = event_order(codes, _int64(events, TIME_NAME), _int64(events, SEQUENCE_NAME))
+        order = order[np.count_nonzero(codes < 0) :]
+        codes = codes[order]
+    kept = _taken(events, order)
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
     rows, texts, words, used = _rows(plan, kept)
+    # With the time, so that a view without keys has rows to count too.
+    named = kept.select([*keys, TIME_NAME])
     return Keyed(
-        keys=encode_keys(kept.take(starts), keys),
+        keys=encode_keys(_taken(named, starts), keys),
         starts=np.append(starts, codes.size),
         rows=rows,
         texts=texts,
         words=words,
         used=used,
     )
+
+
+def _taken(events: pa.Table, order: Ints) -> pa.Table:
+    """Return some rows in an order; a small push is in it already."""
+    if order.size == events.num_rows and bool(np.all(order[1:] > order[:-1])):
+        return events
+    return events.take(order)
 
 
 def _int64(events: pa.Table, name: str) -> Ints:
@@ -127,30 +143,36 @@ def encode_keys(rows: pa.Table, keys: Sequence[str]) -> list[bytes]:
     return [encode_key(values) for values in zip(*columns, strict=True)]
 
 
-def _rows(plan: StatePlan, events: pa.Table) -> tuple[Ints, pa.Array[Any], Ints, Ints]:
+def _rows(plan: StatePlan, events: pa.Table) -> tuple[Ints, list[str], list[int], Ints]:
     """Write events as rows of numbers; return them, the texts, their numbers and where they are."""
     rows = np.zeros((events.num_rows, plan.width), dtype=np.int64)
     rows[:, TIME], rows[:, ID] = _int64(events, TIME_NAME), _int64(events, IDENTITY)
     rows[:, SEQUENCE] = _int64(events, SEQUENCE_NAME)
     used = np.empty((events.num_rows, len(plan.texts)), dtype=np.int64)
     texts: list[str] = []
+    numbers: list[int] = []
     first = plan.width - plan.columns
     for number, name in enumerate(plan.compiled.columns):
         if number in plan.texts:
             places, strings = _coded(events[name])
-            words = np.array([*map(word_of, strings), 0], dtype=np.int64)[places]
+            own = [*map(word_of, strings)]
+            words = np.array([*own, 0], dtype=np.int64)[places]
             marks = (places >= 0).astype(np.uint8)
             used[:, plan.texts.index(number)] = np.where(marks, places + len(texts), -1)
             texts += strings
+            numbers += own
         else:
             words, marks = words_of(events[name])
         rows[:, first + number] = words
         bit = np.int64(1) << np.int64(number % MARKS_A_WORD)
         rows[:, MARKS + number // MARKS_A_WORD] |= bit * (marks if marks.size else 1)
-    return rows, pa.array(texts, pa.string()), np.array([*map(word_of, texts)], np.int64), used
+    return rows, texts, numbers, used
 
 
 def _coded(column: Column) -> tuple[Ints, list[str]]:
     """Return the place of each string among the distinct ones, -1 for a missing one, and those."""
+    if len(column) == 1:
+        value = column[0].as_py()
+        return (MISSING, []) if value is None else (FOUND, [str(value)])
     codes, strings = to_codes(column.cast(pa.string()))
     return codes.fill_null(-1).to_numpy(), strings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -40,6 +40,32 @@ def encode_key(values: Sequence[object]) -> bytes:
     if len(encoded) <= LONGEST_KEY:
         return encoded
     return HASHED + hashlib.sha256(encoded).digest()
+
+
+def row_keys(columns: Sequence[Sequence[object]], rows: int) -> list[bytes | None]:
+    """Encode the key of each row, None where a part of it is missing.
+
+    Args:
+        columns: values of each part of the key.
+        rows: how many there are.
+
+    Example:
+        >>> row_keys([["UA", None]], 2) == [encode_key(["UA"]), None]
+        True
+    """
+    if not columns:
+        return [encode_key(())] * rows
+    if rows == 1:
+        parts = [column[0] for column in columns]
+        return [None if None in parts else encode_key(parts)]
+    for column in columns:
+        if None in column:
+            each = zip(*columns, strict=True)
+            return [None if None in part else encode_key(part) for part in each]
+    keys = list(map(_encode, zip(*columns, strict=True)))
+    if max(map(len, keys), default=0) > LONGEST_KEY:
+        return [encode_key(part) for part in zip(*columns, strict=True)]
+    return cast("list[bytes | None]", keys)
 
 
 def coerce(value: object, dtype: str, name: str) -> object:
@@ -89,6 +115,6 @@ def coerce_all(values: Sequence[object], dtype: str, name: str) -> list[object]:
         [2.0, None]
     """
     kind = PYTHON_TYPES.get(dtype)
-    if kind is not None and all(type(value) is kind for value in values):
+    if {*map(type, values)} == {kind}:
         return list(values)
     return [coerce(value, dtype, name) for value in values]

@@ -12,7 +12,8 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 from weakref import WeakSet, WeakValueDictionary
 
@@ -21,7 +22,7 @@ import lmdb
 from towpath.core.durable import sync_file
 from towpath.core.errors import TowpathError, Unavailable
 from towpath.core.settings import local_path
-from towpath.features.online import LONGEST_PART, META_KEY, NO_META, check_replaced
+from towpath.features.online import LONGEST_KEY, LONGEST_PART, META_KEY, NO_META, check_replaced
 from towpath.features.online.area_folder import AreaFolder, unusable
 from towpath.features.online.change import Change
 from towpath.features.online.gate import Gate
@@ -41,7 +42,11 @@ OPEN_ATTEMPTS = 20
 RETRY_SECONDS = 0.001
 ROWS_AT_ONCE = 10_000
 KEYS_AT_ONCE = 1_000
+# From so many on, entries are read by one call.
+MANY = 8
+AREA_OF = itemgetter(0)
 LENGTH_BYTES = 2
+LENGTHS = [length.to_bytes(LENGTH_BYTES, "big") for length in range(LONGEST_KEY + 1)]
 
 
 class Generation:
@@ -70,7 +75,7 @@ class Generation:
 
 def _row(key: bytes, part: bytes) -> bytes:
     """Return the name of an entry; a key's entries are side by side."""
-    return len(key).to_bytes(LENGTH_BYTES, "big") + key + part
+    return LENGTHS[len(key)] + key + part
 
 
 META = _row(META_KEY, b"")
@@ -106,6 +111,8 @@ class LmdbStore:
         >>> found
         [b'1', None]
     """
+
+    remote = False
 
     def __init__(self, url: str, root: Path) -> None:
         self._folder = local_path(url, root).resolve()
@@ -145,11 +152,11 @@ class LmdbStore:
         found: list[Buffer | None] = []
         with GATE:
             try:
-                for area, key, part in items:
+                for area, own in groupby(items, AREA_OF):
+                    rows = [LENGTHS[len(key)] + key + part for _, key, part in own]
                     if area not in begun:
                         begun[area] = self._begin(area)
-                    transaction = begun[area]
-                    found.append(None if transaction is None else transaction.get(_row(key, part)))
+                    found += _values(begun[area], rows)
             except (OSError, lmdb.Error) as error:
                 raise unusable(self._folder, error) from error
             finally:
@@ -313,6 +320,19 @@ def _last_from(folder: Path, name: str) -> Generation | None:
             return generation
         name = successor.decode()
     return None
+
+
+def _values(transaction: lmdb.Transaction | None, rows: list[bytes]) -> Sequence[Buffer | None]:
+    """Return the values of entries; many are read by one call."""
+    if transaction is None:
+        return [None] * len(rows)
+    if len(rows) < MANY:
+        return [*map(transaction.get, rows)]
+    with transaction.cursor() as cursor:
+        known = cursor.getmulti(rows)
+    if len(known) == len(rows):
+        return [value for _, value in known]
+    return [*map(dict(known).get, rows)]
 
 
 def _apply(transaction: lmdb.Transaction, change: Change) -> None:

@@ -27,6 +27,8 @@ class MemoryStore:
         [b'1', None]
     """
 
+    remote = False
+
     def __init__(self, url: str = "memory:", root: Path | None = None) -> None:
         del url, root
         self._areas: dict[str, Area] = {}

@@ -18,6 +18,7 @@ from towpath.features.engines.kernel.form import (
     FLOAT,
     FUNCTION,
     LAST,
+    LATEST,
     MEAN,
     NO_LIMIT,
     PARAMETER,
@@ -25,6 +26,7 @@ from towpath.features.engines.kernel.form import (
     SLOT,
     STD,
     SUM,
+    WINDOW,
     Ints,
 )
 from towpath.features.engines.kernel.tile import (
@@ -43,11 +45,12 @@ from towpath.features.view import Aggregate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from towpath.features.engines.kernel.block import Shape
     from towpath.features.view import FeatureView
     from towpath.lake.dataset import Dataset
 
 COLUMN_SHAPE = 6
+# What a feature's slots hold: numbers as they are, others, or what is made one by one.
+FLOATS, WHOLES, OTHERS, CELLS = range(4)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class StatePlan:
         compiled: its features; shares of a string look for that string's number.
         tiling: what its tiles have.
         texts: numbers of the value columns that are strings.
-        shape: what its blocks have, as ``kernel.block`` says.
+        ttl: the oldest age at which a latest value still counts, in microseconds, or ``NO_LIMIT``.
     """
 
     view: str
@@ -68,26 +71,45 @@ class StatePlan:
     compiled: CompiledView
     tiling: Tiling
     texts: tuple[int, ...]
-    shape: Shape
+    ttl: int
 
     @cached_property
-    def slots(self) -> tuple[tuple[str, int, int, int], ...]:
-        """Type, scale and slots of each feature; no end where it is one number of one slot."""
+    def slots(self) -> tuple[tuple[int, str, int, int, int], ...]:
+        """Kind, type, scale, first slot and one after the last slot of each feature."""
         found = []
         for number, dtype in enumerate(self.compiled.results):
-            spec = self.compiled.specs[number]
+            spec, scale = self.compiled.specs[number], self.compiled.scales[number]
             start, many = int(spec[SLOT]), dtype.startswith("list<")
-            single = not many and dtype != "string" and scale_of(dtype) is None
-            stop = 0 if single else start + (int(spec[PARAMETER]) if many else 1)
-            found.append((dtype, self.compiled.scales[number], start, stop))
+            kind = FLOATS if dtype == "float64" else WHOLES
+            if many or dtype == "string" or scale_of(dtype) is not None:
+                kind = CELLS
+            elif scale or dtype == "bool":
+                kind = OTHERS
+            found.append((kind, dtype, scale, start, start + (int(spec[PARAMETER]) if many else 1)))
         return tuple(found)
 
-    @property
+    @cached_property
+    def has(self) -> tuple[bool, bool]:
+        """Whether there are floats as they are, and whole numbers."""
+        kinds = {kind for kind, *_ in self.slots}
+        return FLOATS in kinds, WHOLES in kinds
+
+    @cached_property
+    def recipe(self) -> Ints:
+        """What reading computes, as ``kernel.assemble`` takes it."""
+        own = self.compiled
+        specs = np.column_stack((own.specs, self.tiling[1]))
+        order = np.lexsort((specs[:, COLUMN], specs[:, FUNCTION] != LATEST, specs[:, WINDOW]))
+        sizes = (len(specs), len(own.windows), self.columns, own.layout, self.ttl)
+        facts = (specs[order], own.windows, self.tiling[0])
+        return np.concatenate((np.array(sizes), *(one.reshape(-1) for one in facts)))
+
+    @cached_property
     def columns(self) -> int:
         """How many value columns there are."""
         return len(self.compiled.columns)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """How many words an event takes."""
         return int(row_width(self.columns))
@@ -118,13 +140,7 @@ def state_plan(view: FeatureView, dtypes: Mapping[str, str]) -> StatePlan:
         compiled=compiled.replace(specs=specs),
         tiling=_tiling(specs, len(compiled.columns)),
         texts=tuple(place for place, one in enumerate(compiled.dtypes) if one == "string"),
-        shape=(
-            compiled.layout,
-            len(compiled.columns),
-            compiled.reach,
-            NO_LIMIT if view.ttl is None else view.ttl // MICROSECOND,
-            compiled.unlimited,
-        ),
+        ttl=NO_LIMIT if view.ttl is None else view.ttl // MICROSECOND,
     )
 
 

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import accumulate
+from array import array
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from towpath.core.errors import Invalid
 from towpath.core.instant import format_instant, from_micros
-from towpath.features.engines.kernel.assemble import assemble
-from towpath.features.engines.kernel.block import (
-    CHUNKS,
-    EVENTS,
-    FOREIGN,
-    HEADER,
-    IN_TILES,
-    NOT_FOUND,
-    TOO_EARLY,
-    TTL,
-    gather,
-    how_found,
-)
-from towpath.features.engines.kernel.edge import EARLIEST
-from towpath.features.engines.kernel.sweep import sweep
-from towpath.features.engines.kernel.tiled import ABSENT, DIGEST, ENTRY, needed_chunks
+from towpath.features.engines.kernel.assemble import assemble, needed_chunks, read_roots
+from towpath.features.engines.kernel.block import FOREIGN, IN_TILES, TOO_EARLY
 from towpath.features.online.block import WORD, foreign, texts_of
 from towpath.features.online.tiled import part_name
 
@@ -37,52 +23,84 @@ if TYPE_CHECKING:
     from towpath.features.online.plan import StatePlan
 
 
-@dataclass(frozen=True)
 class Tiled:
     """A key in tiled form whose features are yet to be put together.
 
     Args:
         row: its place among the keys.
-        directory: int64 [chunks, 5].
-        tiles: int64.
-        needed: numbers of the chunks whose events are needed.
+        start: where its root begins among all roots, in words.
+        chunks: numbers of the chunks whose events are needed.
+        digests: of those.
+
+    Attributes:
+        parts: the parts that those events are in.
     """
 
-    row: int
-    directory: Ints
-    tiles: Ints
-    needed: Ints
+    __slots__ = ("chunks", "parts", "row", "start")
 
-    @property
-    def parts(self) -> list[bytes]:
-        """The parts that those events are in."""
-        return [part_name(digest) for digest in self.directory[self.needed, DIGEST].tolist()]
+    def __init__(self, row: int, start: int, chunks: list[int], digests: list[int]) -> None:
+        self.row = row
+        self.start = start
+        self.chunks = chunks
+        self.parts = [part_name(digest) for digest in digests]
 
 
-@dataclass(frozen=True)
 class Reading:
-    """What was found of many keys of a view.
+    """What was found of many keys of a view; all zeros at first.
 
     Args:
         plan: the view.
         at: the time asked for, in microseconds.
-        values: int64 [slots, n].
-        present: uint8 [slots, n], where there is a value.
-        newest: int64 [n], the time of the newest event up to the time asked for; 0 where there is
-            none.
-        known: uint8 [n], how each was found, as ``features.columns`` says.
+        roots: the root of each key, empty for a key that is not there.
+
+    Attributes:
+        plan: the view.
+        at: the time asked for.
+        words: all roots, as ``kernel.assemble`` takes them.
+        all_values: int64 [slots + 1, n], the last row being ``newest``.
+        all_marks: uint8 [slots + 1, n], the last row being ``known``.
         tiled: the keys that need parts.
         blocks: by key what strings are found in.
     """
 
-    plan: StatePlan
-    at: int
-    values: Ints
-    present: Mask
-    newest: Ints
-    known: Mask
-    tiled: tuple[Tiled, ...] = ()
-    blocks: dict[int, list[bytes]] = field(default_factory=dict)
+    __slots__ = ("all_marks", "all_values", "at", "blocks", "plan", "tiled", "words")
+
+    def __init__(self, plan: StatePlan, at: int, roots: Sequence[Buffer]) -> None:
+        count, slots = len(roots), plan.compiled.slots
+        self.plan = plan
+        self.at = at
+        ends = accumulate(map(len, roots), initial=WORD * (count + 1))
+        # A call takes memory that can be written to faster than other.
+        data = bytearray().join((array("q", ends), *roots))
+        if len(data) % WORD:
+            raise foreign(plan.view)
+        self.words: Ints = np.frombuffer(data, np.int64)
+        self.all_values: Ints = np.zeros((slots + 1, count), np.int64)
+        self.all_marks: Mask = np.zeros((slots + 1, count), np.uint8)
+        self.tiled: tuple[Tiled, ...] = ()
+        self.blocks: dict[int, list[bytes]] = {}
+
+    @property
+    def values(self) -> Ints:
+        """int64 [slots, n]."""
+        return self.all_values[:-1]
+
+    @property
+    def present(self) -> Mask:
+        """uint8 [slots, n], where there is a value."""
+        return self.all_marks[:-1]
+
+    @property
+    def newest(self) -> Ints:
+        """int64 [n], the time of the newest event up to the time asked for; 0 without one."""
+        newest: Ints = self.all_values[-1]
+        return newest
+
+    @property
+    def known(self) -> Mask:
+        """uint8 [n], how each was found, as ``features.columns`` says."""
+        known: Mask = self.all_marks[-1]
+        return known
 
     def texts(self, row: int) -> dict[int, str]:
         """Return what the numbers of strings stand for in one key."""
@@ -109,29 +127,20 @@ def begin(plan: StatePlan, roots: Sequence[Buffer | None], at: int) -> Reading:
         >>> from towpath.features.view import FeatureView, Latest
         >>> view = FeatureView("car", "trips", ("car",), (Latest("km"),))
         >>> reading = begin(state_plan(view, {"km": "int64"}), [None], 5)
-        >>> reading.present.tolist(), reading.known.tolist() == [NOT_FOUND]
-        ([[0]], True)
+        >>> reading.present.tolist(), reading.tiled
+        ([[0]], ())
     """
     found = [b"" if root is None else root for root in roots]
-    ends = list(accumulate(map(len, found), initial=0))
-    if any(end % WORD for end in ends):
-        raise foreign(plan.view)
-    words = np.frombuffer(bytearray().join(found), dtype=np.int64)
-    compiled, count = plan.compiled, len(found)
-    starts = np.array([end // WORD for end in ends])
-    newest, known = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.uint8)
-    values = np.zeros((compiled.slots, count), dtype=np.int64)
-    present = np.zeros((compiled.slots, count), dtype=np.uint8)
-    own, events, worst = gather(words, starts, plan.shape, at, (newest, known))
+    reading = Reading(plan, at, found)
+    worst = read_roots(reading.words, plan.recipe, at, reading.all_values, reading.all_marks)
     if worst >= FOREIGN:
         raise too_early(plan.view, at) if worst == TOO_EARLY else foreign(plan.view)
-    if own.size:
-        labels = (np.arange(own.size, dtype=np.int32), np.full(own.size, at))
-        sweep(events, labels, (compiled.specs, compiled.windows), (own, values, present))
-    large = np.flatnonzero(known == IN_TILES).tolist() if worst == IN_TILES else ()
-    tiled = tuple(_tiled(plan, row, words[starts[row] : starts[row + 1]], at) for row in large)
-    texts = {row: [bytes(root)] for row, root in enumerate(found) if root} if plan.texts else {}
-    return Reading(plan, at, values, present, newest, known, tiled, texts)
+    if plan.texts:
+        reading.blocks = {row: [bytes(root)] for row, root in enumerate(found) if root}
+    if worst == IN_TILES:
+        large = np.flatnonzero(reading.known == IN_TILES).tolist()
+        reading.tiled = tuple(_tiled(reading, row) for row in large)
+    return reading
 
 
 def finish(reading: Reading, parts: Sequence[Buffer | None]) -> bool:
@@ -146,49 +155,32 @@ def finish(reading: Reading, parts: Sequence[Buffer | None]) -> bool:
     """
     place = 0
     for one in reading.tiled:
-        own = parts[place : place + one.needed.size]
-        place += one.needed.size
-        if not _assemble(reading, one, own):
+        own = [part for part in parts[place : place + len(one.parts)] if part is not None]
+        place += len(one.parts)
+        if len(own) < len(one.parts):
             return False
+        _assemble(reading, one, own)
     return True
 
 
-def _assemble(reading: Reading, one: Tiled, parts: Sequence[Buffer | None]) -> bool:
+def _assemble(reading: Reading, one: Tiled, parts: list[Buffer]) -> None:
     """Put together the features of one key."""
-    plan, compiled = reading.plan, reading.plan.compiled
-    starts = np.full(len(one.directory), ABSENT, dtype=np.int64)
-    bodies, count = [np.empty(0, dtype=np.int64)], 0
-    for chunk, data in zip(one.needed.tolist(), parts, strict=True):
-        if data is None:
-            return False
-        starts[chunk] = count
-        words = np.frombuffer(data, dtype=np.int64)
-        size = int(words[EVENTS])
-        bodies.append(words[HEADER : HEADER + size * plan.width])
-        count += size
-        if plan.texts:
-            reading.blocks[one.row].append(bytes(data))
-    chunks = (one.directory, one.tiles, np.concatenate(bodies), starts)
-    values = np.zeros(compiled.slots, dtype=np.int64)
-    present = np.zeros(compiled.slots, dtype=np.uint8)
-    found = (values, present)
-    newest = assemble(chunks, plan.tiling, (compiled.specs, compiled.windows), reading.at, found)
-    reading.values[:, one.row], reading.present[:, one.row] = values, present
-    if newest == EARLIEST:
-        reading.known[one.row] = NOT_FOUND
-    else:
-        reading.newest[one.row] = newest
-        reading.known[one.row] = how_found(newest, plan.shape[TTL], reading.at)
-    return True
+    plan = reading.plan
+    count = len(parts)
+    ends = accumulate(map(len, parts), initial=WORD * (2 * count + 1))
+    head = array("q", (count, *one.chunks, *islice(ends, count)))
+    loaded: Ints = np.frombuffer(bytearray().join((head, *parts)), np.int64)
+    target = (reading.all_values, reading.all_marks, one.row)
+    assemble((reading.words, one.start), loaded, plan.recipe, reading.at, target)
+    if plan.texts:
+        reading.blocks[one.row] += map(bytes, parts)
 
 
-def _tiled(plan: StatePlan, row: int, words: Ints, at: int) -> Tiled:
+def _tiled(reading: Reading, row: int) -> Tiled:
     """Find out what a root in tiled form needs."""
-    end = HEADER + int(words[CHUNKS]) * ENTRY
-    directory = words[HEADER:end].reshape(-1, ENTRY)
-    tiles = words[end:]
-    windows = (plan.compiled.specs, plan.compiled.windows)
-    return Tiled(row, directory, tiles, needed_chunks(directory, tiles, windows, at))
+    start = int(reading.words[row]) // WORD
+    needed = needed_chunks(reading.words, start, reading.plan.recipe, reading.at).tolist()
+    return Tiled(row, start, *needed)
 
 
 def too_early(view: str, at: int) -> Invalid:

@@ -18,11 +18,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from towpath.core.errors import Denied, TowpathError, Unavailable
+from towpath.core.errors import Denied, Unavailable
 from towpath.features.online import changed, check_replaced
 from towpath.features.online.change import (
     ATTEMPTS,
     Change,
+    Contended,
     Overtaken,
     edits_of,
     kept,
@@ -74,6 +75,8 @@ class RedisStore:
         root: not used.
     """
 
+    remote = True
+
     def __init__(self, url: str, root: Path | None = None) -> None:
         del root
         found = read_server_url(url, PORT, options=TEXTS, numbers=TIMEOUTS)
@@ -83,7 +86,7 @@ class RedisStore:
         self._client = redis.Redis(
             host=found.hosts[0],
             port=found.port,
-            db=int(found.name or 0),
+            db=found.database,
             username=found.user or None,
             password=found.password or None,
             socket_timeout=self._timeout,
@@ -289,9 +292,9 @@ class RedisStore:
             message = f"The online store {self._shown} does not work: {error}."
             raise Unavailable(message, hint="Start it, or wait until it answers.") from error
 
-    def _crowded(self, area: str) -> TowpathError:
+    def _crowded(self, area: str) -> Contended:
         message = f"The online area {area!r} of {self._shown} has too many writers at once."
-        return Unavailable(message, hint="Retry, or let fewer processes write the same keys.")
+        return Contended(message, hint="Retry, or let fewer processes write the same keys.")
 
 
 class _Look:

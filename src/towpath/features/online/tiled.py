@@ -109,9 +109,11 @@ def pack_events(plan: StatePlan, events: Events, *, cut: int) -> bytes:
     """Write a block of events, with the texts that occur in it."""
     texts = {}
     if plan.texts and events.texts:
-        first = plan.width - plan.columns
-        words = np.unique(events.rows[:, [first + column for column in plan.texts]])
-        texts = {word: events.texts[word] for word in words.tolist() if word in events.texts}
+        first, known = events.rows.shape[1] - plan.columns, events.texts
+        words: set[int] = set()
+        for column in plan.texts:
+            words.update(events.rows[:, first + column].tolist())
+        texts = {word: known[word] for word in sorted(words & known.keys())}
     block = Block(SMALL, len(events.rows), cut, 0, events.rows.reshape(-1), texts)
     return pack(block, plan.compiled.layout)
 

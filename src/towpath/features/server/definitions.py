@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from towpath.core.errors import Invalid, did_you_mean
+from towpath.core.errors import Invalid, Unavailable, did_you_mean
 from towpath.features.feature_set import FeatureSet
 from towpath.features.lookup import Lookup
+from towpath.features.server.outage import Fallback
 from towpath.features.server.source import Asked, Feature
 from towpath.lake.dataset import Column, Dataset
 from towpath.web.problem import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from towpath.features.online import OnlineStore
+    from towpath.features.single import SingleReader
     from towpath.features.view import FeatureView
+    from towpath.lake.lake import Lake
 
 REQUEST = "request"
 AT = "at"
@@ -29,12 +32,24 @@ class Definitions(NamedTuple):
         feature_sets: by name.
         views: by name.
         datasets: contracts by name.
+        lake: opens the lake, for what is pushed to it; a server without it leaves that in the log.
     """
 
     store: OnlineStore
     feature_sets: Mapping[str, FeatureSet]
     views: Mapping[str, FeatureView]
     datasets: Mapping[str, Dataset]
+    lake: Callable[[], Lake] | None = None
+
+    def opened_lake(self) -> Lake:
+        """Open the lake.
+
+        Raises:
+            Unavailable: there is none.
+        """
+        if self.lake is None:
+            raise Unavailable("The server has no lake.", hint="Start it in a project.")
+        return self.lake()
 
 
 def asked_set(known: Definitions, name: str) -> Asked:
@@ -51,12 +66,13 @@ def asked_set(known: Definitions, name: str) -> Asked:
     spine = known.datasets[chosen.spine]
     return Asked(
         name=name,
-        source=lookup,
+        source=Fallback(lookup, known.views),
         features=_features(lookup, known.views),
         views=tuple(ref.name for ref in chosen.refs),
         key=tuple(spine.column(one).replace(nullable=False) for one in spine.key),
         row=tuple(spine.column(one) for one in lookup.needed),
         version=lookup.definition,
+        single=_single(known, lookup),
     )
 
 
@@ -90,12 +106,18 @@ def asked_views(known: Definitions, names: tuple[str, ...]) -> Asked:
     )
     return Asked(
         name=", ".join(names),
-        source=lookup,
+        source=Fallback(lookup, known.views),
         features=_features(lookup, known.views),
         views=names,
         key=(),
         row=tuple(keys.values()),
+        single=_single(known, lookup),
     )
+
+
+def _single(known: Definitions, lookup: Lookup) -> SingleReader | None:
+    """Return the short way to one row; a store on another server takes longer than it spares."""
+    return None if known.store.remote else lookup.single()
 
 
 def _features(lookup: Lookup, views: Mapping[str, FeatureView]) -> tuple[Feature, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import numpy as np
 
-from towpath.features.columns import FOUND, NOT_FOUND, OUTSIDE_MAX_AGE
+from towpath.features.columns import DEFAULT, FOUND, NOT_FOUND, OUTSIDE_MAX_AGE
 from towpath.features.server.instant_text import instants_json
 
 if TYPE_CHECKING:
@@ -19,17 +19,28 @@ if TYPE_CHECKING:
     from towpath.features.server.source import Feature
 
 PRESENT, NULL_VALUE = 0, 3
+# What is shown of a view's status, for a value that is missing and for one that is present; one
+# that is there counts also beside a latest one that is too old. A default is no value of the key.
+SHOWN = (
+    *(NULL_VALUE, PRESENT),
+    *(NOT_FOUND, NOT_FOUND),
+    *(OUTSIDE_MAX_AGE, PRESENT),
+    *(NULL_VALUE, NULL_VALUE),
+)
+PRESENT_BIT = np.uint8(1)
 # By the numbers of FOUND, NOT_FOUND, OUTSIDE_MAX_AGE and NULL_VALUE.
 STATUS = (b'"PRESENT"', b'"NOT_FOUND"', b'"OUTSIDE_MAX_AGE"', b'"NULL_VALUE"')
+AS_THEY_ARE = frozenset({"bool", "int64", "float64", "string"})
 SECOND_MICROS = 1_000_000
-PLAIN = frozenset({"float64", "int64", "bool"})
 # So many numbers of rows have what is the same for all answers of that size written once.
 CACHED = 64
 Raw = msgspec.Raw
+# Of a single row.
+SINGLE = tuple(Raw(b"[" + STATUS[one] + b"]") for one in SHOWN)
 
 
 class Statuses:
-    """The statuses of an answer's cells as JSON; what is the same is written once.
+    """The statuses of an answer's cells as JSON.
 
     Args:
         columns: the answer.
@@ -37,34 +48,37 @@ class Statuses:
 
     def __init__(self, columns: Columns) -> None:
         """Write that all are present, which most are."""
-        self._rows = columns.rows
-        self._missing = list(columns.missing)
-        self._views = columns.views
-        self._all = _all_present(columns.rows)
-        self._known: dict[bytes, msgspec.Raw] = {}
+        self._columns = columns
+        self._doubled: dict[int | None, NDArray[np.uint8] | None] = {}
+        self.everywhere = _all_present(columns.rows)
 
-    @property
-    def everywhere(self) -> msgspec.Raw:
-        """Of a column that is present in all rows."""
-        return self._all
+    def whole(self, view: int | None) -> msgspec.Raw | None:
+        """Return those of a view's features without gaps, if all of its rows are found."""
+        doubled = self._doubled[view] = self._twice(view)
+        return self.everywhere if doubled is None else None
 
     def of(self, values: Values, view: int | None) -> msgspec.Raw:
-        """Return those of one feature: present, or why not."""
-        status = None if view is None else self._views[view].status
-        if values.present is None and status is None and not self._missing:
-            return self._all
-        found = np.zeros(self._rows, np.uint8) if status is None else status.copy()
-        # A value that is there is present, also beside a latest one that is too old.
+        """Return those of one feature of a view that was looked at: present, or why not."""
+        doubled = self._doubled[view]
         if values.present is None:
-            found[found == OUTSIDE_MAX_AGE] = FOUND
-        else:
-            found[values.present & (found == OUTSIDE_MAX_AGE)] = FOUND
-            found[~values.present & (found == FOUND)] = NULL_VALUE
-        found[self._missing] = NOT_FOUND
-        written = found.tobytes()
-        if written not in self._known:
-            self._known[written] = Raw(b"[" + b",".join([STATUS[one] for one in written]) + b"]")
-        return self._known[written]
+            if doubled is None:
+                return self.everywhere
+            return _statuses((doubled + PRESENT_BIT).tobytes())
+        if self._columns.rows == 1:
+            return SINGLE[int(values.present[0]) + (0 if doubled is None else int(doubled[0]))]
+        present = values.present.view(np.uint8)
+        return _statuses((present if doubled is None else doubled + present).tobytes())
+
+    def _twice(self, view: int | None) -> NDArray[np.uint8] | None:
+        """Return twice the statuses of a view's rows, None where all are found."""
+        if view is not None:
+            status = self._columns.views[view].status
+            return None if status is None else status << PRESENT_BIT
+        if not self._columns.missing:
+            return None
+        found = np.zeros(self._columns.rows, np.uint8)
+        found[list(self._columns.missing)] = NOT_FOUND << PRESENT_BIT
+        return found
 
 
 class Times:
@@ -95,6 +109,12 @@ class Times:
 
 
 @lru_cache(maxsize=CACHED)
+def _statuses(marks: bytes) -> msgspec.Raw:
+    """Write the statuses of rows; of each, twice the view's plus whether the value is present."""
+    return Raw(b"[" + b",".join([STATUS[SHOWN[one]] for one in marks]) + b"]")
+
+
+@lru_cache(maxsize=CACHED)
 def never(rows: int) -> msgspec.Raw:
     """Return the time that stands for none, for so many rows."""
     return Raw(instants_json(np.zeros(rows, np.int64)))
@@ -116,21 +136,20 @@ def cells(values: Values, feature: Feature, *, seconds: bool = False) -> list[ob
         feature: what it is of.
         seconds: whether times are whole seconds since 1970, not RFC 3339.
     """
-    given = values.values
-    if values.present is None and feature.dtype in PLAIN and isinstance(given, np.ndarray):
-        numbers = cast("list[object]", given.tolist())
-        return _numbers(numbers) if feature.dtype == "float64" else numbers
-    if feature.dtype == "timestamp" and not isinstance(given, list | tuple):
-        return _instants(cast("NDArray[np.int64]", given), values.present, seconds=seconds)
-    plain = cast("list[object]", given.tolist() if isinstance(given, np.ndarray) else list(given))
-    if feature.dtype == "float64":
+    (given, present), dtype = values, feature.dtype
+    if present is None and type(given) is list and dtype in AS_THEY_ARE:
+        # Most columns are of this kind.
+        return given if dtype != "float64" or isfinite(sum(given)) else _numbers(given)
+    if dtype == "timestamp":
+        return _instants(np.asarray(given, np.int64), present, seconds=seconds)
+    plain = cast("list[object]", given.tolist() if isinstance(given, np.ndarray) else given)
+    if dtype == "float64":
         plain = _numbers(plain)
-    elif feature.dtype == "list<float64>":
-        plain = [None if one is None else _numbers(cast("list[object]", one)) for one in plain]
-    if values.present is not None:
-        for row in np.flatnonzero(~values.present).tolist():
-            plain[row] = None
-    return plain
+    elif dtype == "list<float64>":
+        plain = [_numbers(one) if isinstance(one, list) else None for one in plain]
+    if present is None:
+        return plain
+    return [value if here else None for value, here in zip(plain, present.tolist(), strict=True)]
 
 
 def _instants(
@@ -167,5 +186,10 @@ def view_status(known: Known) -> list[str] | None:
     """
     if known.status is None or not known.status.any():
         return None
-    names = {FOUND: "FOUND", NOT_FOUND: "NOT_FOUND", OUTSIDE_MAX_AGE: "OUTSIDE_MAX_AGE"}
+    names = {
+        FOUND: "FOUND",
+        NOT_FOUND: "NOT_FOUND",
+        OUTSIDE_MAX_AGE: "OUTSIDE_MAX_AGE",
+        DEFAULT: "DEFAULT",
+    }
     return [names[one] for one in known.status.tolist()]

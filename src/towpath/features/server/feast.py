@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -11,6 +12,7 @@ from towpath.core.instant import to_micros
 from towpath.features.server.definitions import asked_set, asked_views
 from towpath.features.server.encode import Statuses, Times, cells, never
 from towpath.features.server.given import checked_columns
+from towpath.features.server.single_row import SingleRow
 from towpath.web.message import Response
 from towpath.web.problem import Missing
 
@@ -27,6 +29,7 @@ PLANS = 1024
 HINT = "Name features as view:feature, or a feature_service."
 
 
+# Places among the columns, and the features there.
 Picks = tuple[tuple[int, "Feature"], ...]
 
 
@@ -67,15 +70,17 @@ class Plan(NamedTuple):
 
     Args:
         asked: what answers it.
-        picks: places of the features among the columns.
+        picks: the features, each run of those of one view by that view's number.
         by_key: whether the spine's rows are found by their key.
         metadata: names of the answer's columns as JSON.
+        single: answers for one row after the other, where that can be.
     """
 
     asked: Asked
-    picks: Picks
+    picks: tuple[tuple[int | None, Picks], ...]
     by_key: bool
     metadata: msgspec.Raw
+    single: SingleRow | None
 
 
 class FeastReads:
@@ -112,9 +117,15 @@ class FeastReads:
         needed = asked.key if plan.by_key else asked.row
         known = () if plan.by_key else self._spine_names(body)
         given = checked_columns(body.entities, needed, known=known)
-        columns = asked.read(given, at, by_key=plan.by_key)
-        self._reads.note(asked, columns, at)
         entities = {name: given.get(name, values) for name, values in body.entities.items()}
+        due, rows = self._reads.due(), len(next(iter(entities.values())))
+        if plan.single and not due and rows == 1:
+            written = plan.single.answer(entities, given, at)
+            if written is not None:
+                return Response(written)
+        columns = asked.read(given, at, rows=rows, by_key=plan.by_key)
+        if due:
+            self._reads.note(asked, columns, at)
         return Response(self._encode(_answer(plan, entities, columns)))
 
     def _spine_names(self, body: OnlineRequest) -> tuple[str, ...]:
@@ -147,7 +158,10 @@ class FeastReads:
         by_key = bool(asked.key) and {one.name for one in asked.key} == set(body.entities)
         names = [*body.entities, *shown]
         metadata = msgspec.Raw(self._encode({"feature_names": names}))
-        return Plan(asked, picks, by_key, metadata)
+        runs = tuple((view, tuple(run)) for view, run in groupby(picks, lambda pick: pick[1].view))
+        single = asked.single
+        row = SingleRow(single, picks, metadata) if single and not by_key else None
+        return Plan(asked, runs, by_key, metadata, row)
 
     def _by_references(self, references: tuple[str, ...]) -> tuple[Asked, Picks]:
         """Find what answers for references, and which of its columns they name."""
@@ -216,10 +230,11 @@ def _answer(plan: Plan, entities: Given, columns: Columns) -> OnlineAnswer:
     none, every = never(columns.rows), statuses.everywhere
     results = [Vector(values, every, none) for values in entities.values()]
     features = columns.features
-    for place, feature in plan.picks:
-        values, view = features[place], feature.view
-        moments = times.of(view)
-        results.append(
-            Vector(cells(values, feature, seconds=True), statuses.of(values, view), moments)
-        )
+    for view, picks in plan.picks:
+        moments, whole = times.of(view), statuses.whole(view)
+        for place, feature in picks:
+            values = features[place]
+            plain = whole if values.present is None else None
+            status = statuses.of(values, view) if plain is None else plain
+            results.append(Vector(cells(values, feature, seconds=True), status, moments))
     return OnlineAnswer(plan.metadata, results)

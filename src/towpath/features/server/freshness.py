@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from towpath.core.errors import NotFound
-from towpath.web.metrics import Counter, Gauge
+from towpath.web.metrics import Gauge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from towpath.features.server.reads import Reads
     from towpath.features.server.source import Asked
     from towpath.web.metrics import Metric
 
@@ -28,14 +27,11 @@ def freshness(asked: Iterable[Asked]) -> dict[str, int | None]:
     return found
 
 
-def view_metrics(
-    watermarks: Mapping[str, int | None], reads: Reads, *, now: int
-) -> tuple[Metric, ...]:
-    """Return the metrics of the views.
+def freshness_metrics(watermarks: Mapping[str, int | None], *, now: int) -> tuple[Metric, ...]:
+    """Return the metrics of the views, which are the same in each worker.
 
     Args:
         watermarks: up to which time each view was materialised.
-        reads: what was read since the start.
         now: present time in microseconds.
     """
     labels = ("view",)
@@ -45,11 +41,4 @@ def view_metrics(
         if micros is not None:
             watermark.put(micros / MICROSECONDS, (view,))
             lag.put((now - micros) / MICROSECONDS, (view,))
-    rows = Counter("feature_rows_total", "Rows read, in a sample.", labels=labels)
-    found = Counter("feature_rows_found_total", "Those that have events.", labels=labels)
-    age = Counter("feature_age_seconds_total", "Age of their newest event.", labels=labels)
-    for view in reads.rows:
-        rows.add((view,), reads.rows[view])
-        found.add((view,), reads.found[view])
-        age.add((view,), reads.age_seconds[view])
-    return watermark, lag, rows, found, age
+    return watermark, lag

@@ -45,6 +45,8 @@ def checked_columns(
         >>> checked_columns({"car": ["7", 8.0]}, (Column("car", "int64"),), known=())
         {'car': [7, 8]}
     """
+    if _plain(given, columns):
+        return {one.name: list(given[one.name]) for one in columns}
     needed = {one.name: one for one in columns}
     if given.keys() == needed.keys():
         known = ()
@@ -61,6 +63,21 @@ def checked_columns(
         name: _column(one, given[name]) if name in given else [None] * rows
         for name, one in needed.items()
     }
+
+
+def _plain(given: Mapping[str, Sequence[object]], columns: Sequence[Column]) -> bool:
+    """Tell whether just the columns are given, and nothing of them has to be read or refused."""
+    if len(given) != len(columns):
+        return False
+    rows = 0
+    for one in columns:
+        values, kind = given.get(one.name, ()), PYTHON_TYPES.get(one.dtype)
+        rows = rows or len(values)
+        if len(values) != rows or {*map(type, values)} != {kind}:
+            return False
+        if kind is int and not _fit(values):
+            return False
+    return 0 < rows <= ROWS_LIMIT
 
 
 def _rows(given: Mapping[str, Sequence[object]], needed: list[str]) -> int:

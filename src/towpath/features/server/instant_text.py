@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import numpy as np
 import numpy.typing as npt
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import brief, inner
 
 # A quotation mark, 2013-10-05T12:00:00.000000Z, another one and a comma.
 WIDTH = 30
 # The time that stands for none.
 NEVER = b'"1970-01-01T00:00:00.000000Z"'
 QUOTE, COMMA, DASH, LETTER_T, COLON, POINT, LETTER_Z, ZERO = (ord(one) for one in '",-T:.Z0')
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - all times here are UTC, and written so
+# From 1970 until the year 9999.
+LEAST, BEYOND = 0, 253_370_764_800_000_000
 DAY_MICROS, SECOND_MICROS = 86_400_000_000, 1_000_000
 # Days are counted from the first of March of the year 0, so that a leap day ends its year.
 MONTHS_TO_DECEMBER = 10
@@ -28,13 +33,27 @@ def instants_json(micros: npt.NDArray[np.int64]) -> bytes:
         >>> instants_json(np.array([0, 1_380_974_400_000_001]))
         b'["1970-01-01T00:00:00.000000Z","2013-10-05T12:00:00.000001Z"]'
     """
+    if micros.size == 1 and LEAST <= micros[0] < BEYOND:
+        # For a single one a compiled function takes longer to call than this.
+        return f'["{instant_text(int(micros[0]))}"]'.encode()
     text = np.empty(2 + max(WIDTH * micros.size - 1, 0) + 1, dtype=np.uint8)
-    _write(micros, text)
+    write_instants(micros, text)
     return text[: max(WIDTH * micros.size, 1) + 1].tobytes()
 
 
-@compiled
-def _write(micros: npt.NDArray[np.int64], text: npt.NDArray[np.uint8]) -> None:
+def instant_text(micros: int) -> str:
+    """Write one time, from 1970 until the year 9999.
+
+    Example:
+        >>> instant_text(1_380_974_400_000_001)
+        '2013-10-05T12:00:00.000001Z'
+    """
+    moment = EPOCH + timedelta(microseconds=micros)
+    return f"{moment.isoformat(timespec='microseconds')}Z"
+
+
+@brief
+def write_instants(micros: npt.NDArray[np.int64], text: npt.NDArray[np.uint8]) -> None:
     """Write the array; a comma after the last one becomes the bracket."""
     text[0], text[1] = 91, 93
     for row in range(micros.size):
@@ -61,7 +80,7 @@ def _write(micros: npt.NDArray[np.int64], text: npt.NDArray[np.uint8]) -> None:
         text[micros.size * WIDTH] = 93
 
 
-@compiled
+@inner
 def _digits(text: npt.NDArray[np.uint8], place: int, width: int, number: int) -> None:
     """Write a number with leading zeros."""
     for back in range(width):
@@ -69,7 +88,7 @@ def _digits(text: npt.NDArray[np.uint8], place: int, width: int, number: int) ->
         number //= 10
 
 
-@compiled
+@inner
 def _date(day: int) -> tuple[int, int, int]:
     """Return year, month and day of a day counted from 1970 (Hinnant, "chrono-Compatible")."""
     shifted = day + DAYS_BEFORE_1970

@@ -43,8 +43,8 @@ class ViewColumns(msgspec.Struct, omit_defaults=True):
 
     Args:
         newest: time of the newest event of each row, null where there is none.
-        status: of each row, ``FOUND``, ``NOT_FOUND`` or ``OUTSIDE_MAX_AGE``; left out where all
-            are found.
+        status: of each row, ``FOUND``, ``NOT_FOUND``, ``OUTSIDE_MAX_AGE`` or ``DEFAULT``; left out
+            where all are found.
     """
 
     newest: msgspec.Raw
@@ -120,8 +120,10 @@ class SetReads:
             raise Invalid("The request must give either keys or rows.", hint="See /openapi.json.")
         by_key = keys is not None
         given = _given(keys if by_key else rows, self.asked.key if by_key else self.asked.row)
-        columns = self.asked.read(given, at, by_key=by_key)
-        self._reads.note(self.asked, columns, at)
+        rows = len(next(iter(given.values())))
+        columns = self.asked.read(given, at, rows=rows, by_key=by_key)
+        if self._reads.due():
+            self._reads.note(self.asked, columns, at)
         return Response(self._encode(self._made(columns, places, at)))
 
     def _wanted(self, features: tuple[str, ...] | None) -> Sequence[int]:

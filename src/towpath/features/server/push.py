@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from towpath.core.errors import Contract, Invalid, did_you_mean
+from towpath.core.errors import Contract, Invalid, TowpathError, Unavailable, did_you_mean
 from towpath.core.instant import from_micros, to_micros
-from towpath.features.push import PushReport, checked_rows, push
-from towpath.features.push_log import PushLog, entries, entry_of
-from towpath.features.server.pushed_rows import columns_of, stream_of, table_of
+from towpath.features.push import Pusher, PushReport, Target
+from towpath.features.push_log import PushLog, entries, entry_of, known_online, since_of
+from towpath.features.pushed_rows import columns_of, stream_of, table_of
+from towpath.features.server.flusher import Flusher
 from towpath.web.message import ARROW, Response
+from towpath.web.metrics import Counter
 from towpath.web.problem import Missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pyarrow as pa
 
     from towpath.core.clock import Clock
+    from towpath.features.push_log import Entry
     from towpath.features.server.definitions import Definitions
-    from towpath.features.view import FeatureView
     from towpath.lake.dataset import Dataset
     from towpath.web.message import Request
+    from towpath.web.metrics import Sheet
 
-Target = Literal["online", "offline", "online_and_offline"]
 BODY_BYTES = 16 << 20
+OUTCOMES = ("accepted", "repeated", "expired")
+
+logger = logging.getLogger(__name__)
 
 
 class PushRequest(msgspec.Struct):
@@ -80,19 +87,39 @@ class Pushes:
         known: the project's definitions.
         folder: where the log of rows for the lake is kept.
         clock: tells when rows came.
+        sheet: where the numbers are kept.
+        flush_seconds: how often they are brought from there into the lake; 0 for never.
 
     Attributes:
-        reports: what became of rows since the start, by dataset.
+        events: how many became what.
+        flusher: brings rows into the lake once it is started.
     """
 
-    def __init__(self, known: Definitions, folder: Path, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        known: Definitions,
+        folder: Path,
+        *,
+        clock: Clock,
+        sheet: Sheet | None = None,
+        flush_seconds: float = 0.0,
+    ) -> None:
         """Start without a log: a server that is not pushed to writes none."""
-        self.reports: dict[str, PushReport] = {}
+        self.events = Counter(
+            "feature_pushed_events_total",
+            "Events, by what became of them.",
+            labels=("dataset", "outcome"),
+            sheet=sheet,
+        )
+        seconds = flush_seconds if known.lake else 0.0
+        lake = known.opened_lake
+        self.flusher = Flusher(folder, lake, seconds=seconds, clock=clock, sheet=sheet)
         self._known = known
         self._folder = folder
         self._clock = clock
         self._guard = threading.Lock()
         self._log: PushLog | None = None
+        self._pushers: dict[str, Pusher] = {}
         self._decode_push = msgspec.json.Decoder(PushRequest).decode
         self._decode_write = msgspec.json.Decoder(WriteRequest).decode
         self._decode_rows = msgspec.json.Decoder(RowsRequest).decode
@@ -138,40 +165,70 @@ class Pushes:
         columns = body.rows if isinstance(body.rows, dict) else columns_of(body.rows)
         return self._taken(dataset, table_of(dataset, columns), body.to)
 
-    def replay(self) -> int:
-        """Put into the online store what a killed server had only in its log; return the rows."""
-        rows = 0
+    def replay(self, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Put into the online store what a killed server had only in its log; return the rows.
+
+        An entry that no longer keeps its contract is logged and passed over: a flush tells of it.
+
+        Args:
+            stopped: asked before each entry whether to leave it and what follows.
+
+        Raises:
+            Unavailable: the store is; to do it again from the beginning changes nothing.
+            Contract: a segment is damaged; what the others have was put there before.
+        """
+        rows, known = 0, known_online(self._folder)
         for entry in entries(self._folder):
-            if entry.online and entry.dataset in self._known.datasets:
-                dataset, at = self._known.datasets[entry.dataset], from_micros(entry.arrived)
-                push(self._known.store, dataset, self._views(dataset), entry.table, now=at)
+            if stopped():
+                break
+            if not entry.online or entry.dataset not in self._known.datasets:
+                continue
+            dataset, at = self._known.datasets[entry.dataset], from_micros(entry.arrived)
+            try:
+                self._pusher(dataset).push(entry.table, now=at)
+            except Unavailable:
+                raise
+            except TowpathError as error:
+                logger.error("rows of %r in the log cannot be pushed: %s", entry.dataset, error)  # noqa: TRY400 - it says all
+            else:
                 rows += entry.table.num_rows
+                if entry.id not in known:
+                    self._note(entry, dataset)
         return rows
 
     def close(self) -> None:
-        """Close the log."""
+        """Stop flushing, and close the log."""
+        self.flusher.close()
         if self._log is not None:
             self._log.close()
 
     def _taken(self, dataset: Dataset, rows: pa.Table, to: Target) -> Response:
         """Take rows in, and say what became of them."""
-        now, report = self._clock.now(), PushReport(rows.num_rows)
+        now, report, entry = self._clock.now(), PushReport(rows.num_rows), None
+        pusher = self._pusher(dataset)
         try:
+            given = pusher.checked(rows)
             if to != "online":
-                given = checked_rows(dataset, rows)
                 online = to == "online_and_offline"
                 entry = entry_of(dataset.name, given, arrived=to_micros(now), online=online)
                 self._opened().append(entry)
             if to != "offline":
-                report = push(self._known.store, dataset, self._views(dataset), rows, now=now)
+                report = pusher.add(given, now=now)
         except Contract as error:
             refused = Invalid(error.message, hint=error.hint)
             refused.data = error.data
             raise refused from error
+        if entry is not None and entry.online:
+            self._note(entry, dataset)
         with self._guard:
-            before = self.reports.get(dataset.name, PushReport(0))
-            self.reports[dataset.name] = (before + report).replace(rows=before.rows + report.rows)
+            for outcome in OUTCOMES:
+                self.events.add((dataset.name, outcome), getattr(report, outcome))
         return Response(msgspec.json.encode(msgspec.structs.asdict(report)))
+
+    def _note(self, entry: Entry, dataset: Dataset) -> None:
+        """Keep that rows of the log are online from now on."""
+        now = to_micros(self._clock.now())
+        self._opened().note(since_of(entry, dataset, now=now))
 
     def _opened(self) -> PushLog:
         """Return the log, open."""
@@ -180,9 +237,18 @@ class Pushes:
                 self._log = PushLog(self._folder)
             return self._log
 
-    def _views(self, dataset: Dataset) -> list[FeatureView]:
-        """Return the views of a dataset."""
-        return [one for one in self._known.views.values() if one.source == dataset.name]
+    def _pusher(self, dataset: Dataset) -> Pusher:
+        """Return what pushes rows of a dataset.
+
+        Raises:
+            Invalid: it has no key or event time.
+        """
+        with self._guard:
+            found = self._pushers.get(dataset.name)
+            if found is None:
+                views = [one for one in self._known.views.values() if one.source == dataset.name]
+                found = self._pushers[dataset.name] = Pusher(self._known.store, dataset, views)
+        return found
 
     def _dataset(self, name: str) -> Dataset:
         """Return the dataset that a request names."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from towpath.features.columns import NOT_FOUND
+from towpath.features.columns import DEFAULT, NOT_FOUND
+from towpath.web.metrics import Counter
 
 if TYPE_CHECKING:
     from towpath.features.columns import Columns
     from towpath.features.server.source import Asked
+    from towpath.web.metrics import Sheet
 
 # One answer in so many is looked at: a look costs as much as a read of a key.
 SAMPLED = 16
@@ -21,28 +23,43 @@ MICROSECONDS = 1_000_000
 class Reads:
     """Counts rows by view in a sample of the answers.
 
+    Args:
+        sheet: where the numbers are kept.
+
     Attributes:
-        rows: by view, how many were asked for.
-        found: by view, how many of them have events.
-        age_seconds: by view, the sum over those of the age of the newest event.
+        metrics: how many rows were asked for, have events, were answered by defaults; and the age
+            of the newest events.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sheet: Sheet | None = None) -> None:
         """Start with nothing read."""
-        self.rows: Counter[str] = Counter()
-        self.found: Counter[str] = Counter()
-        self.age_seconds: Counter[str] = Counter()
+        self.metrics: tuple[Counter, ...] = tuple(
+            Counter(f"feature_{name}_total", description, labels=("view",), sheet=sheet)
+            for name, description in (
+                ("rows", "Rows read, in a sample."),
+                ("rows_found", "Those that have events."),
+                ("rows_default", "Those that were answered by defaults."),
+                ("age_seconds", "Age of their newest event."),
+            )
+        )
+        self._rows, self._found, self._default, self._age = self.metrics
+        self._guard = threading.Lock()
         self._answers = 0
 
-    def note(self, asked: Asked, columns: Columns, at: int) -> None:
-        """Look at an answer, if it is one of the sample."""
+    def due(self) -> bool:
+        """Count an answer; tell whether it is one of the sample."""
         self._answers += 1
-        if self._answers % SAMPLED != 1:
-            return
-        for name, known in zip(asked.views, columns.views, strict=True):
-            there = known.newest
-            if known.status is not None:
-                there = there[known.status != NOT_FOUND]
-            self.rows[name] += columns.rows
-            self.found[name] += there.size
-            self.age_seconds[name] += int(np.sum(at - there)) / MICROSECONDS  # type: ignore[assignment]
+        return self._answers % SAMPLED == 1
+
+    def note(self, asked: Asked, columns: Columns, at: int) -> None:
+        """Look at an answer."""
+        with self._guard:
+            for name, known in zip(asked.views, columns.views, strict=True):
+                there = known.newest
+                if known.status is not None:
+                    there = there[(known.status != NOT_FOUND) & (known.status != DEFAULT)]
+                    defaults = np.count_nonzero(known.status == DEFAULT)
+                    self._default.add((name,), int(defaults))
+                self._rows.add((name,), columns.rows)
+                self._found.add((name,), there.size)
+                self._age.add((name,), int(np.sum(at - there)) / MICROSECONDS)

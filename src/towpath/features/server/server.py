@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -9,23 +10,29 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from towpath.core.errors import Unavailable
 from towpath.core.instant import from_micros, to_micros
+from towpath.features.online.breaker import BreakingStore
 from towpath.features.server.definitions import Definitions, asked_set
 from towpath.features.server.feast import FeastReads
-from towpath.features.server.freshness import freshness, view_metrics
+from towpath.features.server.freshness import freshness, freshness_metrics
 from towpath.features.server.native import SetReads
 from towpath.features.server.openapi import described
+from towpath.features.server.outage import told
 from towpath.features.server.push import BODY_BYTES, Pushes, push_path
+from towpath.features.server.push_metrics import push_metrics
 from towpath.features.server.reads import Reads
 from towpath.features.warm import empty_row, warm
-from towpath.web.app import App, Limits, Route
+from towpath.web.app import Route
 from towpath.web.message import ARROW, JSON, Request, Response
-from towpath.web.metrics import Counter, Gauge, exposition
+from towpath.web.metrics import exposition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from towpath.core.clock import Clock
-    from towpath.web.metrics import Metric
-    from towpath.web.token import Tokens
+    from towpath.web.app import App
+    from towpath.web.metrics import Metric, Sheet
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -75,10 +82,10 @@ class FeatureServer:
 
     Args:
         known: its definitions.
+        app: makes the application of its routes.
         clock: tells the time.
-        limits: what is accepted.
-        pushes: takes rows in; a server without it only reads.
-        tokens: who may ask; everybody without them.
+        pushes: takes rows in.
+        sheet: where the numbers for ``/metrics`` are kept; those of other workers are there too.
 
     Attributes:
         app: the ASGI application.
@@ -90,40 +97,23 @@ class FeatureServer:
     def __init__(
         self,
         known: Definitions,
+        app: Callable[[tuple[Route, ...]], App],
         *,
         clock: Clock,
-        limits: Limits,
-        pushes: Pushes | None = None,
-        tokens: Tokens | None = None,
+        pushes: Pushes,
+        sheet: Sheet,
     ) -> None:
         """Build the table of routes."""
         self._pushes = pushes
         self._known = known
         self._clock = clock
-        self._reads = Reads()
+        self._reads = Reads(sheet)
         self._version = version("towpath")
         self._sets = tuple(self._served(name) for name in known.feature_sets)
         feast = FeastReads(known, clock=clock, reads=self._reads)
         document = described(self._sets, pushes, version=self._version)
         self._document = Response(msgspec.json.encode(document))
-        self.app = App(
-            (
-                Route("GET", "/", self._discover, scope="read"),
-                Route("GET", "/health", _healthy),
-                Route("GET", "/healthz", _healthy),
-                Route("GET", "/readyz", self._ready),
-                Route("GET", "/metrics", self._measure, scope="read"),
-                Route("GET", "/openapi.json", self._describe, scope="read"),
-                Route("POST", "/get-online-features", feast.answer, queued=True, scope="read"),
-                *(
-                    Route("POST", one.path, one.answer, queued=True, scope="read")
-                    for one in self._sets
-                ),
-                *(_push_routes(pushes) if pushes else ()),
-            ),
-            limits=limits,
-            tokens=tokens,
-        )
+        self.app = app((*self._looks(), *self._asks(feast), *_push_routes(pushes)))
 
     def warm(self) -> None:
         """Read each feature set once, by made-up values."""
@@ -131,6 +121,34 @@ class FeatureServer:
         for one in self._sets:
             row = {name: [value] for name, value in empty_row(one.asked.row).items()}
             warm(f"feature set {one.asked.name}", partial(one.asked.read, row, at, by_key=False))
+
+    def _looks(self) -> tuple[Route, ...]:
+        """Return the routes that tell of the server itself.
+
+        What may wait for another process has no place on the event loop, here and below.
+        """
+        look = partial(Route, "GET", threads="look" if self._known.store.remote else "")
+        return (
+            Route("GET", "/health", self._health),
+            Route("GET", "/healthz", _healthy),
+            Route("GET", "/openapi.json", self._describe, scope="read"),
+            look("/", told(self._discover), scope="read"),
+            look("/readyz", told(self._ready)),
+            look("/metrics", self._measure, scope="read"),
+        )
+
+    def _asks(self, feast: FeastReads) -> tuple[Route, ...]:
+        """Return the routes that read features."""
+        store = self._known.store
+        ask = partial(Route, "POST", queued=True, scope="read")
+        if isinstance(store, BreakingStore):
+            ask = partial(
+                Route, "POST", threads="read", prompt=lambda: store.is_prompt, scope="read"
+            )
+        return (
+            ask("/get-online-features", told(feast.answer)),
+            *(ask(one.path, told(one.answer)) for one in self._sets),
+        )
 
     def _served(self, name: str) -> SetReads:
         """Open one feature set."""
@@ -176,39 +194,34 @@ class FeatureServer:
         body = msgspec.json.encode({"status": status, "views": ready})
         return Response(body, status=200 if status == "ready" else 503)
 
+    def _health(self, _: Request) -> Response:
+        """Answer while the event loop turns; say how pushed rows get into the lake."""
+        found = {"status": "alive", "pushes": self._pushes.flusher.status()}
+        return Response(msgspec.json.encode(found))
+
     def _measure(self, _: Request) -> Response:
-        """Write the metrics of this process."""
-        waiting = Gauge("http_requests_waiting", "Requests in the queue.")
-        waiting.put(self.app.admission.waiting)
-        now = to_micros(self._clock.now())
-        views = view_metrics(self._watermarks(), self._reads, now=now)
-        metrics: tuple[Metric, ...] = (self.app.requests, self.app.seconds, waiting, *views)
-        if self._pushes:
-            metrics = (*metrics, _push_metric(self._pushes))
-        return Response(exposition(metrics), media_type=METRICS_TYPE)
+        """Write the metrics: what all workers counted, and how fresh the views are."""
+        metrics: list[Metric] = [self.app.requests, self.app.seconds, self.app.waiting]
+        metrics += (*self._reads.metrics, *push_metrics(self._pushes))
+        if isinstance(self._known.store, BreakingStore):
+            metrics += self._known.store.metrics
+        with suppress(Unavailable):
+            now = to_micros(self._clock.now())
+            metrics += freshness_metrics(self._watermarks(), now=now)
+        return Response(exposition(tuple(metrics)), media_type=METRICS_TYPE)
 
 
 def _push_routes(pushes: Pushes) -> tuple[Route, ...]:
     """Return the routes that take rows in; they wait for a disk, so each runs in a thread."""
-    taken = partial(Route, "POST", threaded=True, scope="write", body_bytes=BODY_BYTES)
+    taken = partial(Route, "POST", threads="push", scope="write", body_bytes=BODY_BYTES)
     return (
-        taken("/push", pushes.push),
-        taken("/write-to-online-store", pushes.write),
+        taken("/push", told(pushes.push)),
+        taken("/write-to-online-store", told(pushes.write)),
         *(
-            taken(push_path(one), pushes.rows, media_types=(JSON, ARROW))
+            taken(push_path(one), told(pushes.rows), media_types=(JSON, ARROW))
             for one in pushes.datasets()
         ),
     )
-
-
-def _push_metric(pushes: Pushes) -> Counter:
-    """Count what became of pushed rows."""
-    labels = ("dataset", "outcome")
-    found = Counter("feature_pushed_events_total", "Events, by what became of them.", labels=labels)
-    for name, report in pushes.reports.items():
-        for outcome in ("accepted", "repeated", "expired"):
-            found.add((name, outcome), getattr(report, outcome))
-    return found
 
 
 def _healthy(_: Request) -> Response:

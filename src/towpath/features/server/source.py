@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from towpath.features.columns import Columns
+    from towpath.features.single import SingleReader
     from towpath.lake.dataset import Column
 
 Given = dict[str, list[object]]
@@ -17,7 +18,8 @@ class ColumnSource(Protocol):
     """Features of many rows at one time, from the online store.
 
     Times are int64 microseconds. Answers are in the order of what was asked. Methods return
-    within a millisecond or so, and may be called from one thread only.
+    within a millisecond or so, those of a remote store within its time-out, and are safe to call
+    from several threads.
     """
 
     def columns_by_keys(self, keys: Sequence[Mapping[str, object]], at: int) -> Columns:
@@ -65,6 +67,7 @@ class Asked(NamedTuple):
         key: columns by which the spine's rows are found; none where there is no spine.
         row: columns that are needed to compute the features without a stored row.
         version: of the feature set's definition.
+        single: reads one row after the other, where that is all that it takes.
     """
 
     name: str
@@ -74,12 +77,13 @@ class Asked(NamedTuple):
     key: tuple[Column, ...]
     row: tuple[Column, ...]
     version: str = ""
+    single: SingleReader | None = None
 
-    def read(self, given: Given, at: int, *, by_key: bool) -> Columns:
-        """Return the features of rows by their keys, or of rows that the caller gives."""
+    def read(self, given: Given, at: int, *, rows: int, by_key: bool) -> Columns:
+        """Return the features of so many rows by their keys, or of rows that the caller gives."""
         if by_key:
-            rows = zip(*given.values(), strict=True)
+            keys = zip(*given.values(), strict=True)
             return self.source.columns_by_keys(
-                [dict(zip(given, row, strict=True)) for row in rows], at
+                [dict(zip(given, key, strict=True)) for key in keys], at
             )
-        return self.source.columns_of(given, len(next(iter(given.values()))), at)
+        return self.source.columns_of(given, rows, at)

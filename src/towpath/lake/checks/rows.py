@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from towpath.lake.dataset import Dataset
 
 WORKERS = os.cpu_count() or 1
+# Fewer rows are checked on the caller's thread.
+FEW = 10_000
 
 
 def check_rows(
@@ -33,7 +35,7 @@ def check_rows(
 ) -> list[Failure]:
     """Run every check of the contract over a conforming table.
 
-    The checks run side by side, for Arrow and DuckDB let go of the interpreter.
+    Over many rows they run side by side, for Arrow and DuckDB let go of the interpreter.
 
     Args:
         dataset: the contract.
@@ -61,17 +63,23 @@ def check_rows(
         [('not_null', []), ('maximum', [0]), ('unique_key', [2])]
     """
     rules = tuple(uniqueness(dataset))
-    with ThreadPoolExecutor(WORKERS) as pool:
-        # The longest first, so that no worker is left with one at the end.
-        copies = [pool.submit(_copies, rule, table, existing) for rule in rules]
-        broken = pool.submit(_predicates, dataset, table)
-        tasks = [
-            pool.submit(task)
-            for column in dataset.columns
-            for task in column_checks(dataset, column, table, lookup=lookup)
-        ]
-        failures = [task.result() for task in tasks] + broken.result()
-        found = [one.result() for one in copies]
+    columns = [
+        task
+        for column in dataset.columns
+        for task in column_checks(dataset, column, table, lookup=lookup)
+    ]
+    if table.num_rows < FEW:
+        # To start threads takes longer.
+        failures = [task() for task in columns] + _predicates(dataset, table)
+        found = [_copies(rule, table, existing) for rule in rules]
+    else:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            # The longest first, so that no worker is left with one at the end.
+            copies = [pool.submit(_copies, rule, table, existing) for rule in rules]
+            broken = pool.submit(_predicates, dataset, table)
+            tasks = [pool.submit(task) for task in columns]
+            failures = [task.result() for task in tasks] + broken.result()
+            found = [one.result() for one in copies]
     valid = ~blocked_rows(failures, table.num_rows)
     for rule, repeated in zip(rules, found, strict=True):
         last = keep_last and rule.check == KEY

@@ -1,325 +1,213 @@
-"""Features of one key, put together from tiles and the events at the edges of windows."""
+"""All features of keys at one time, from their roots and the chunks that those need.
+
+What does not change from one request to the next comes in one array, and so does what was read: a
+call costs about as much for each argument as a feature.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from towpath.features.engines.kernel.block import TIME, marked, row_width
-from towpath.features.engines.kernel.compiled import compiled
-from towpath.features.engines.kernel.distinct import neighbours
+from towpath.features.engines.kernel.block import (
+    BODY,
+    CHUNKS,
+    EVENTS,
+    FOUND,
+    HEADER,
+    NOT_FOUND,
+    TIME,
+    WORD_BYTES,
+    how_found,
+    kind_found,
+    row_width,
+)
+from towpath.features.engines.kernel.compiled import brief, inner
 from towpath.features.engines.kernel.edge import EARLIEST
-from towpath.features.engines.kernel.extreme import ordinal
 from towpath.features.engines.kernel.form import (
     ALL_ROWS,
     COLUMN,
-    COUNT,
-    DISTINCT,
-    FIRST,
-    FLOAT,
     FUNCTION,
-    LAST,
     LATEST,
-    MEAN,
-    MIN,
-    PARAMETER,
-    SHARE,
     SLOT,
-    STD,
-    SUM,
     WINDOW,
     Ints,
     Mask,
     Whole,
 )
-from towpath.features.engines.kernel.tile import (
-    FACTS,
-    FIRST_VALUE,
-    GREATEST,
-    KNOWN,
-    LAST_KNOWN,
-    LAST_VALUE,
-    LASTS,
-    LASTS_AT,
-    LEAST,
-    NO_SET,
-    SET,
-    SQUARED,
-    SQUARES,
-    TOTAL,
-    Tiling,
-    count_equal,
-    present_values,
-)
-from towpath.features.engines.kernel.tile_sum import (
-    float_deviation,
-    float_sum,
-    whole_sum,
-)
 from towpath.features.engines.kernel.tiled import (
+    ABSENT,
+    DIGEST,
+    ENTRY,
     NEWEST,
-    SIZE,
-    TILE,
     Chunks,
     Pieces,
+    cut_chunks,
     pieces,
     window_span,
 )
+from towpath.features.engines.kernel.window import (
+    SPEC_FACTS,
+    count_events,
+    latest,
+    of_column,
+    write,
+)
 
-if TYPE_CHECKING:
-    from towpath.features.engines.kernel.sweep import Plan
+# A recipe begins with how many features, windows and columns there are, the layout of the view and
+# its ttl; then come the features, as ``window`` takes them and by window and column, the windows,
+# and what tiles have of each column.
+FEATURES, WINDOWS, COLUMNS, LAYOUT, TTL = range(5)
+RECIPE_HEADER = 5
+WINDOW_FACTS, COLUMN_FACTS = 2, 6
+# Features, windows, what tiles have of each column.
+Recipe = tuple[Ints, Ints, Ints]
+# Values int64 [slots + 1, n], the last row being the time of the newest event; where there is one
+# uint8 [slots + 1, n], the last row being how the key was found; and a key's place in them.
+Target = tuple[Ints, Mask, Whole]
 
-# A row of the answer: values and where there is one [slots].
-Slots = tuple[Ints, Mask]
-# Present values of a column in the head and the tail of a window, and where its tiles begin.
-Parts = tuple[Ints, Ints, Ints]
 
-
-@compiled
-def assemble(chunks: Chunks, tiling: Tiling, plan: Plan, at: int, slots: Slots) -> int:
-    """Compute all features of one key at a time; return that of its newest event.
-
-    Without an event up to that time it is the earliest there is.
+@brief
+def read_roots(words: Ints, recipe: Ints, at: int, values: Ints, marks: Mask) -> int:
+    """Compute all features of the keys in small form; return the worst way of finding a key.
 
     Args:
-        chunks: those that ``needed_chunks`` names are loaded.
-        tiling: what the tiles have.
-        plan: features and windows.
+        words: the byte where each root begins and the last ends [n + 1], and the roots, one after
+            the other; one that ends where it begins is not there.
+        recipe: what is computed.
         at: prediction time in microseconds.
-        slots: receives the results; all zeros.
+        values: receives the results, as ``Target`` says; all zeros.
+        marks: likewise.
 
     Example:
-        >>> none, (values, present) = np.empty(0, np.int64), np.zeros((2, 1), np.int64)
-        >>> chunks = (np.empty((0, 5), np.int64), none, none, none)
-        >>> tiling = (np.zeros((1, 6), np.int64), np.array([-1]), FACTS)
-        >>> plan = np.array([[COUNT, ALL_ROWS, 0, 0, 1, 0]]), np.array([[5, 0]])
-        >>> found = assemble(chunks, tiling, plan, 7, (values, present.astype(np.uint8)))
-        >>> bool(found == EARLIEST), values.tolist()
-        (True, [0])
+        >>> words = np.array([16, 104, 2, 0, 1, 3, 0, 255, 0, 0, 5, 1, 0])
+        >>> recipe = np.array([1, 1, 0, 255, -1, 0, ALL_ROWS, 0, 0, 1, 0, -1, 5, 0])
+        >>> values, marks = np.zeros((2, 1), np.int64), np.zeros((2, 1), np.uint8)
+        >>> int(read_roots(words, recipe, 7, values, marks)) == FOUND
+        True
+        >>> values.tolist(), marks.tolist()
+        ([[1], [5]], [[1], [0]])
     """
-    specs, windows = plan
-    columns = tiling[0].shape[0]
+    made, width, worst = _taken_apart(recipe), row_width(recipe[COLUMNS]), 0
+    scratch = np.empty(words.size // width, dtype=np.int64)
+    none = words[:0].reshape((0, ENTRY))
+    for row in range(values.shape[1]):
+        kind = kind_found(words, (words[row], words[row + 1]), recipe[LAYOUT], at)
+        if kind in (FOUND, NOT_FOUND):
+            start = words[row] // WORD_BYTES + HEADER
+            count = words[start - HEADER + EVENTS] if kind == FOUND else np.int64(0)
+            # Without chunks, all events are those of the root.
+            chunks = none, scratch, words[start : start + count * width], scratch
+            newest = _answer(chunks, made, (at, scratch), (values, marks, row))
+            kind = _note(newest, (recipe[TTL], at), values, row)
+        marks[-1, row] = kind
+        worst = max(worst, kind)
+    return worst
+
+
+@brief
+def needed_chunks(words: Ints, start: int, recipe: Ints, at: int) -> Ints:
+    """Return number and digest of the chunks that the features of a key in tiled form need.
+
+    Args:
+        words: what was read.
+        start: where the key's root begins.
+        recipe: what is computed.
+        at: prediction time in microseconds.
+    """
+    specs, windows, _ = _taken_apart(recipe)
+    directory, tiles = _root(words, start)
+    places = np.flatnonzero(cut_chunks(directory, tiles, (specs, windows), at))
+    needed = np.empty((2, places.size), dtype=np.int64)
+    for number in range(places.size):
+        needed[0, number] = places[number]
+        needed[1, number] = directory[places[number], DIGEST]
+    return needed
+
+
+@brief
+def assemble(root: tuple[Ints, int], loaded: Ints, recipe: Ints, at: int, target: Target) -> None:
+    """Compute all features of one key in tiled form.
+
+    Args:
+        root: what was read, and where in it the key's root begins.
+        loaded: how many chunks there are; the number of each, and the byte where it begins; and
+            those, one after the other.
+        recipe: what is computed.
+        at: prediction time in microseconds.
+        target: values, marks, and the key's row in them.
+    """
+    directory, tiles = _root(root[0], root[1])
+    starts = np.full(directory.shape[0], ABSENT, dtype=np.int64)
+    for number in range(loaded[0]):
+        first = loaded[1 + loaded[0] + number] // WORD_BYTES
+        starts[loaded[1 + number]] = first + HEADER
+    scratch = np.empty(loaded.size // row_width(recipe[COLUMNS]), dtype=np.int64)
+    chunks = directory, tiles, loaded, starts
+    newest = _answer(chunks, _taken_apart(recipe), (at, scratch), target)
+    target[1][-1, target[2]] = _note(newest, (recipe[TTL], at), target[0], target[2])
+
+
+@inner
+def _taken_apart(recipe: Ints) -> Recipe:
+    """Return features, windows and what tiles have of each column."""
+    features, windows, columns = recipe[FEATURES], recipe[WINDOWS], recipe[COLUMNS]
+    first = RECIPE_HEADER + features * SPEC_FACTS
+    second = first + windows * WINDOW_FACTS
+    return (
+        recipe[RECIPE_HEADER:first].reshape((features, SPEC_FACTS)),
+        recipe[first:second].reshape((windows, WINDOW_FACTS)),
+        recipe[second:].reshape((columns, COLUMN_FACTS)),
+    )
+
+
+@inner
+def _root(words: Ints, start: int) -> tuple[Ints, Ints]:
+    """Return the directory and all tiles of a root."""
+    first, chunks = start + HEADER, words[start + CHUNKS]
+    end = first + chunks * ENTRY
+    return words[first:end].reshape((chunks, ENTRY)), words[end : first + words[start + BODY]]
+
+
+@inner
+def _answer(chunks: Chunks, recipe: Recipe, asked: tuple[int, Ints], target: Target) -> int:
+    """Compute all features of one key; return the time of its newest event."""
+    (specs, windows, shape), (at, scratch) = recipe, asked
+    columns = shape.shape[0]
     width = row_width(columns)
-    for feature in range(specs.shape[0]):
-        spec = specs[feature]
-        own = pieces(chunks, width, window_span(windows[spec[WINDOW]], at))
-        if spec[COLUMN] == ALL_ROWS:
-            slots[0][spec[SLOT]], slots[1][spec[SLOT]] = _events(chunks[0], own), 1
-        elif spec[FUNCTION] == LATEST:
-            _latest(
-                chunks,
-                own,
-                (columns, spec[COLUMN]),
-                (slots[0][spec[SLOT] :], slots[1][spec[SLOT] :]),
-            )
+    own = pieces(chunks, width, (EARLIEST, at))
+    newest = _newest(chunks, own, width)
+    # Not written as 0, for which the functions below would be compiled once more.
+    number: Whole = np.int64(0)
+    window = np.int64(-1)
+    while number < specs.shape[0]:
+        if specs[number, WINDOW] != window:
+            window = specs[number, WINDOW]
+            own = pieces(chunks, width, window_span(windows[window], at))
+        group = specs, number, columns
+        if specs[number, FUNCTION] == LATEST:
+            number = latest(chunks, own, group, target)
+        elif specs[number, COLUMN] == ALL_ROWS:
+            write(count_events(chunks[0], own, width), 1, specs[number, SLOT], target)
+            number += 1
         else:
-            parts = _parts(chunks, own, columns, spec[COLUMN])
-            _feature(chunks, parts, tiling, (spec, feature, own), slots)
-    return _newest(chunks, width, at)
+            number = of_column(chunks, own, group, (shape, scratch), target)
+    return newest
 
 
-@compiled
-def _newest(chunks: Chunks, width: int, at: int) -> int:
-    """Return the time of the last event up to a time, the earliest if there is none."""
-    head, stop, first, last, tail, end = pieces(chunks, width, (EARLIEST, at))
-    if end > tail:
-        return int(chunks[2][(end - 1) * width + TIME])
-    if last > first:
-        return int(chunks[0][last - 1, NEWEST])
-    return int(chunks[2][(stop - 1) * width + TIME] if stop > head else EARLIEST)
+@inner
+def _newest(chunks: Chunks, own: Pieces, width: int) -> int:
+    """Return the time of the last event of a span, the earliest if there is none."""
+    if own[5] > own[4]:
+        return int(chunks[2][own[5] - width + TIME])
+    if own[3] > own[2]:
+        return int(chunks[0][own[3] - 1, NEWEST])
+    return int(chunks[2][own[1] - width + TIME] if own[1] > own[0] else EARLIEST)
 
 
-@compiled
-def _events(directory: Ints, own: Pieces) -> Whole:
-    """Count the events of a window."""
-    count = own[1] - own[0] + own[5] - own[4]
-    for chunk in range(own[2], own[3]):
-        count += directory[chunk, SIZE]
-    return count
-
-
-@compiled
-def _latest(chunks: Chunks, own: Pieces, column: tuple[int, int], slots: Slots) -> None:
-    """Take the value of a window's last event, be it missing."""
-    directory, tiles, rows, _ = chunks
-    width = row_width(column[0])
-    last = own[5] - 1 if own[5] > own[4] else own[1] - 1
-    if own[5] == own[4] and own[3] > own[2]:
-        facts = directory[own[3] - 1, TILE] + column[1] * FACTS
-        word, known = tiles[facts + LAST_VALUE], tiles[facts + LAST_KNOWN]
-    elif own[5] > own[4] or own[1] > own[0]:
-        event = rows[last * width : (last + 1) * width]
-        word, known = event[width - column[0] + column[1]], marked(event, column[1])
-    else:
-        word, known = np.int64(0), np.int64(0)
-    slots[0][0], slots[1][0] = word if known else 0, known
-
-
-@compiled
-def _parts(chunks: Chunks, own: Pieces, columns: int, column: int) -> Parts:
-    """Return a column's present values in head and tail, and where its tiles' facts begin."""
-    directory, _, rows, _ = chunks
-    width = row_width(columns)
-    table = rows.reshape((rows.size // width, width))
-    head = present_values(table[own[0] : own[1]], column, width - columns)
-    tail = present_values(table[own[4] : own[5]], column, width - columns)
-    return head, tail, directory[own[2] : own[3], TILE].copy()
-
-
-@compiled
-def _feature(
-    chunks: Chunks, parts: Parts, tiling: Tiling, asked: tuple[Ints, int, Pieces], slots: Slots
-) -> None:
-    """Compute one feature of a column."""
-    tiles, (spec, feature, own) = chunks[1], asked
-    function, slot = spec[FUNCTION], spec[SLOT]
-    if function in (SUM, MEAN, STD):
-        _total(tiles, parts, (spec, tiling[0][spec[COLUMN], SQUARED] != 0), slots)
-    elif function in (FIRST, LAST):
-        _ends(tiles, parts, (spec, tiling[0][spec[COLUMN]]), slots)
-    elif function == COUNT:
-        slots[0][slot], slots[1][slot] = _known(tiles, parts, spec[COLUMN]), 1
-    elif function == DISTINCT:
-        found = _distinct(chunks, parts, (spec, own, tiling[0].shape[0]))
-        slots[0][slot], slots[1][slot] = found, 1
-    elif function == SHARE:
-        _share(tiles, parts, (spec, tiling[1][feature]), slots)
-    else:
-        _extreme(tiles, parts, spec, slots)
-
-
-@compiled
-def _known(tiles: Ints, parts: Parts, column: int) -> int:
-    """Count present values."""
-    count = parts[0].size + parts[1].size
-    for place in parts[2]:
-        count += tiles[place + column * FACTS + KNOWN]
-    return count
-
-
-@compiled
-def _write(slots: Slots, slot: int, value: float) -> None:
-    """Write a float; what is not a number is missing, and a negative zero is zero."""
-    here = not np.isnan(value)
-    slots[0].view(np.float64)[slot] = value + 0.0 if here else 0.0
-    slots[1][slot] = here
-
-
-@compiled
-def _total(tiles: Ints, parts: Parts, asked: tuple[Ints, bool], slots: Slots) -> None:
-    """Compute a sum, mean or deviation."""
-    spec, squared = asked
-    function, slot, real = spec[FUNCTION], spec[SLOT], spec[FLOAT] != 0
-    facts = parts[2] + spec[COLUMN] * FACTS
-    sums = parts[2] + tiles[facts + TOTAL]
-    squares = parts[2] + tiles[facts + SQUARES] if squared and function == STD else sums[:0]
-    addends = (np.concatenate((parts[0], parts[1])), tiles, sums, squares)
-    if function == SUM and not real:
-        total, fits = whole_sum(addends, real)
-        slots[0][slot], slots[1][slot] = total, fits
-        return
-    count = _known(tiles, parts, spec[COLUMN])
-    if function == STD:
-        _write(slots, slot, float_deviation(addends, count, real))
-    elif function == SUM:
-        _write(slots, slot, float_sum(addends, real))
-    else:
-        _write(slots, slot, float_sum(addends, real) / count if count else np.nan)
-
-
-@compiled
-def _extreme(tiles: Ints, parts: Parts, spec: Ints, slots: Slots) -> None:
-    """Find the least or greatest value."""
-    least, real = spec[FUNCTION] == MIN, spec[FLOAT] != 0
-    best, some = np.int64(0), False
-    for values in parts[:2]:
-        for value in values:
-            found = ordinal(value, real)
-            if not some or (found < best if least else found > best):
-                best, some = found, True
-    for place in parts[2]:
-        facts = place + spec[COLUMN] * FACTS
-        if tiles[facts + KNOWN]:
-            found = ordinal(tiles[facts + (LEAST if least else GREATEST)], real)
-            if not some or (found < best if least else found > best):
-                best, some = found, True
-    word = ordinal(best, real)
-    zero = not some or (real and word << 1 == 0)
-    slots[0][spec[SLOT]], slots[1][spec[SLOT]] = 0 if zero else word, some
-
-
-@compiled
-def _ends(tiles: Ints, parts: Parts, asked: tuple[Ints, Ints], slots: Slots) -> None:
-    """Take the first value, or the last ones, newest first, into a slot each."""
-    spec, shape = asked
-    head, tail, places = parts
-    base, wanted, count = spec[COLUMN] * FACTS, spec[PARAMETER], 0
-    if spec[FUNCTION] == FIRST:
-        for place in places:
-            if not head.size and tiles[place + base + KNOWN]:
-                head = tiles[place + base + FIRST_VALUE : place + base + FIRST_VALUE + 1]
-        found = head if head.size else tail
-        if found.size:
-            slots[0][spec[SLOT]], slots[1][spec[SLOT]] = found[0], 1
-        return
-    for value in tail[::-1]:
-        count = _take(value, (count, wanted), spec[SLOT], slots)
-    for place in places[::-1]:
-        for number in range(min(shape[LASTS], tiles[place + base + KNOWN])):
-            value = tiles[place + shape[LASTS_AT] + number]
-            count = _take(value, (count, wanted), spec[SLOT], slots)
-        if count >= wanted:
-            return
-    for value in head[::-1]:
-        count = _take(value, (count, wanted), spec[SLOT], slots)
-
-
-@compiled
-def _take(value: int, counted: tuple[int, int], slot: int, slots: Slots) -> int:
-    """Write a value into the next slot, unless there are as many as wanted."""
-    count, wanted = counted
-    if count < wanted:
-        slots[0][slot + count], slots[1][slot + count] = value, 1
-    return count + 1
-
-
-@compiled
-def _distinct(chunks: Chunks, parts: Parts, asked: tuple[Ints, Pieces, int]) -> int:
-    """Count different values: those of events, and those of tiles or of their events."""
-    _, tiles, rows, starts = chunks
-    spec, own, columns = asked
-    directory, column = chunks[0], spec[COLUMN]
-    size = parts[0].size + parts[1].size
-    for chunk in range(own[2], own[3]):
-        size += directory[chunk, SIZE]
-    found = np.empty(size, dtype=np.int64)
-    found[: parts[0].size] = parts[0]
-    count = parts[0].size + parts[1].size
-    found[parts[0].size : count] = parts[1]
-    width = row_width(columns)
-    table = rows.reshape((rows.size // width, width))
-    for chunk in range(own[2], own[3]):
-        place = directory[chunk, TILE]
-        at = place + tiles[place + column * FACTS + SET]
-        if tiles[at] == NO_SET:
-            events = table[starts[chunk] : starts[chunk] + directory[chunk, SIZE]]
-            values = present_values(events, column, width - columns)
-        else:
-            values = tiles[at + 1 : at + 1 + tiles[at]]
-        found[count : count + values.size] = values
-        count += values.size
-    before, _ = neighbours(found[:count], spec[FLOAT] != 0)
-    return int((before < 0).sum())
-
-
-@compiled
-def _share(tiles: Ints, parts: Parts, asked: tuple[Ints, int], slots: Slots) -> None:
-    """Divide how many values equal the wanted one by how many there are."""
-    spec, place_of = asked
-    wanted, real = spec[PARAMETER], spec[FLOAT] != 0
-    alike = count_equal(parts[0], wanted, real) + count_equal(parts[1], wanted, real)
-    for place in parts[2]:
-        alike += tiles[place + place_of]
-    count = _known(tiles, parts, spec[COLUMN])
-    _write(slots, spec[SLOT], alike / count if count else np.nan)
+@inner
+def _note(newest: int, asked: tuple[Whole, int], values: Ints, row: Whole) -> int:
+    """Note the time of a key's newest event; return how the key was found."""
+    if newest == EARLIEST:
+        return NOT_FOUND
+    values[-1, row] = newest
+    return how_found(newest, asked[0], asked[1])

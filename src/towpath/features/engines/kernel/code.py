@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.form import Codes, Ints, Mask
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -35,12 +35,14 @@ def number(values: Ints, known: Mask) -> tuple[Codes, Table]:
     slots, least = _slots(values, known)
     distinct = np.empty(values.size, dtype=np.int64)
     codes = np.empty(values.size, dtype=np.int32)
-    count = 0
+    count, direct, low = 0, least.size > 0, least[0] if least.size else np.int64(0)
     for row in range(values.size):
         if known.size and not known[row]:
             codes[row] = FOREIGN
             continue
-        slot = _slot((slots, distinct, least), values[row])
+        slot = values[row] - low
+        if not direct:
+            slot = _slot(slots, distinct, values[row])
         if slots[slot] == FOREIGN:
             slots[slot], distinct[count] = count, values[row]
             count += 1
@@ -48,7 +50,7 @@ def number(values: Ints, known: Mask) -> tuple[Codes, Table]:
     return codes, (slots, distinct[:count].copy(), least)
 
 
-@compiled
+@inner
 def _slots(values: Ints, known: Mask) -> tuple[Codes, Ints]:
     """Make empty slots: one for each value between least and greatest, if those are few."""
     low, high = np.int64(2**63 - 1), np.int64(-(2**63))
@@ -69,7 +71,7 @@ def _slots(values: Ints, known: Mask) -> tuple[Codes, Ints]:
 @compiled
 def find(table: Table, values: Ints, known: Mask) -> Codes:
     """Return the numbers of values, FOREIGN for one that is missing or not in the table."""
-    slots, _, least = table
+    slots, distinct, least = table
     codes = np.empty(values.size, dtype=np.int32)
     if least.size:
         size = np.uint64(slots.size)
@@ -78,19 +80,16 @@ def find(table: Table, values: Ints, known: Mask) -> Codes:
             codes[row] = slots[place] if place < size else FOREIGN
     else:
         for row in range(values.size):
-            codes[row] = slots[_slot(table, values[row])]
+            codes[row] = slots[_slot(slots, distinct, values[row])]
     for row in range(known.size):
         if not known[row]:
             codes[row] = FOREIGN
     return codes
 
 
-@compiled
-def _slot(table: Table, value: np.int64) -> np.int64:
+@inner
+def _slot(slots: Codes, distinct: Ints, value: np.int64) -> np.int64:
     """Return the slot that holds a value, or in which it would be put."""
-    slots, distinct, least = table
-    if least.size:
-        return np.int64(value - least[0])
     mask = slots.size - 1
     # The upper half of the product is the better mixed one.
     slot = np.int64((np.uint64(value) * MULTIPLIER) >> np.uint64(32)) & mask

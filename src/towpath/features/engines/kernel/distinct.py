@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import compiled, inner
+from towpath.features.engines.kernel.form import FLOAT, SLOT, WINDOW, Ints
 
 if TYPE_CHECKING:
-    from towpath.features.engines.kernel.form import Ints
-
+    from towpath.features.engines.kernel.answer import Answer
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 NEGATIVE_ZERO = np.int64(-(2**63))
 
 
-@compiled
+@inner
 def neighbours(values: Ints, real: bool) -> tuple[Ints, Ints]:  # noqa: FBT001 - compiled
     """Return where each value was before, else -1, and where it is next, else past the end."""
     bits = 1
@@ -38,26 +38,36 @@ def neighbours(values: Ints, real: bool) -> tuple[Ints, Ints]:  # noqa: FBT001 -
     return before, after
 
 
-@compiled
+@inner
 def plain(bits: np.int64, real: bool) -> np.int64:  # noqa: FBT001 - compiled
     """Return the bits of a value, those of zero for a negative zero."""
     return np.int64(0) if real and bits == NEGATIVE_ZERO else np.int64(bits)
 
 
 @compiled
-def count_distinct(nearby: tuple[Ints, Ints], edges: Ints) -> Ints:
-    """Count each window's values that were not in it before.
+def distincts(values: Ints, edges: Ints, specs: Ints, answer: Answer) -> None:
+    """Count different values; as for ``sums``.
 
     Example:
-        >>> nearby = neighbours(np.array([7, 8, 7]), False)
-        >>> count_distinct(nearby, np.array([[0, 1], [3, 3]])).tolist()
-        [2, 2]
+        >>> values, edges = np.array([7, 8, 7]), np.array([[[0, 1], [3, 3]]])
+        >>> specs, rows = np.array([[0, 0, 0, 0, 0, 0]]), np.arange(2)
+        >>> out, present = np.zeros((1, 2), np.int64), np.zeros((1, 2), np.uint8)
+        >>> distincts(values, edges, specs, (rows, out, out.view(np.float64), present))
+        >>> out.tolist()
+        [[2, 2]]
     """
-    before, after = nearby
-    found = np.empty(edges.shape[1], dtype=np.int64)
+    before, after = neighbours(values, specs[0, FLOAT] != 0)
+    for row in range(specs.shape[0]):
+        _count(before, after, edges[specs[row, WINDOW]], specs[row, SLOT], answer)
+
+
+@inner
+def _count(before: Ints, after: Ints, edges: Ints, slot: int, answer: Answer) -> None:
+    """Count each window's values that were not in it before."""
+    rows, out, _, present = answer
     start = stop = edges[0, 0]
     running = np.int64(0)
-    for label in range(found.size):
+    for label in range(rows.size):
         first, last = edges[0, label], edges[1, label]
         if first >= stop:
             running, start, stop = np.int64(0), first, first
@@ -67,5 +77,5 @@ def count_distinct(nearby: tuple[Ints, Ints], edges: Ints) -> Ints:
         while start < first:
             running -= after[start] >= stop
             start += 1
-        found[label] = running
-    return found
+        out[slot, rows[label]] = running
+        present[slot, rows[label]] = 1

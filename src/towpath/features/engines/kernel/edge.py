@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.form import EXCLUSIVE, NO_LIMIT, WIDTH, Codes, Ints
 
 Place = np.int64
@@ -35,14 +35,15 @@ def find_edges(times: Ints, bounds: Ints, labels: tuple[Codes, Ints], windows: I
     for window in range(windows.shape[0]):
         alike = window > 0 and windows[window, EXCLUSIVE] == windows[window - 1, EXCLUSIVE]
         if alike:
-            edges[window, 1] = edges[window - 1, 1]
+            for label in range(edges.shape[2]):
+                edges[window, 1, label] = edges[window - 1, 1, label]
         else:
             _last((times, bounds), labels, windows[window, EXCLUSIVE], edges[window, 1])
         _first((times, bounds), labels, windows[window], edges[window])
     return edges
 
 
-@compiled
+@inner
 def _last(
     events: tuple[Ints, Ints], labels: tuple[Codes, Ints], exclusive: int, found: Ints
 ) -> None:
@@ -58,7 +59,7 @@ def _last(
         found[label] = low
 
 
-@compiled
+@inner
 def _first(
     events: tuple[Ints, Ints], labels: tuple[Codes, Ints], window: Ints, found: Ints
 ) -> None:
@@ -77,7 +78,7 @@ def _first(
         found[0, label] = low
 
 
-@compiled
+@inner
 def seek(times: Ints, limit: int, span: tuple[Place, Place], after: bool) -> Place:  # noqa: FBT001 - compiled
     """Return the first place of a span whose time is at the limit or later, or ``after`` it.
 

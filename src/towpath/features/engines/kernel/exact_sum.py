@@ -10,11 +10,15 @@ never drifts, and a sum of floats equals Python's math.fsum bit for bit.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import inner
+
+if TYPE_CHECKING:
+    from towpath.features.engines.kernel.form import Whole
 
 LIMB_BITS = 32
 MASK = np.uint64(0xFFFFFFFF)
@@ -28,25 +32,34 @@ HALF = np.uint64(1 << (DROPPED_BITS - 1))
 SPARE_LIMBS = 4
 # Two places after the limbs count plus and minus infinity.
 INFINITIES = 2
+# Signs; for plain numbers all that takes them would be compiled once for each.
+ADDED, REMOVED = np.int64(1), np.int64(-1)
 
 Total = npt.NDArray[np.int64]
 Number = tuple[np.uint64, np.int64, int]
 
 
-@compiled
+@inner
 def new_sum(lowest: int, highest: int) -> Total:
     """Return an empty accumulator for exponents from ``lowest``, a multiple of 32, to another."""
     limbs = ((highest - lowest) >> 5) + SPARE_LIMBS
     return np.zeros(limbs + INFINITIES, dtype=np.int64)
 
 
-@compiled
+@inner
 def infinite(bits: int) -> bool:
     """Tell whether the bits are those of a float64 that is not finite."""
     return bool((bits >> FRACTION_BITS) & EXPONENT_MASK == EXPONENT_MASK)
 
 
-@compiled
+@inner
+def clear(total: Total) -> None:
+    """Empty an accumulator."""
+    for place in range(total.size):
+        total[place] = 0
+
+
+@inner
 def parts(bits: int, real: bool) -> Number:  # noqa: FBT001 - compiled functions take positions
     """Return magnitude, exponent and sign of an int64, or of a finite float64 by its bits."""
     sign = -1 if bits < 0 else 1
@@ -61,8 +74,8 @@ def parts(bits: int, real: bool) -> Number:  # noqa: FBT001 - compiled functions
     return np.uint64(magnitude), exponent, sign
 
 
-@compiled
-def deposit(total: Total, magnitude: np.uint64, place: np.int64, sign: int) -> None:
+@inner
+def deposit(total: Total, magnitude: np.uint64, place: np.int64, sign: Whole) -> None:
     """Add sign * magnitude * 2**place, counted from the lowest limb."""
     limb, shift = place >> 5, np.uint64(place & 31)
     low = (magnitude & MASK) << shift
@@ -72,18 +85,15 @@ def deposit(total: Total, magnitude: np.uint64, place: np.int64, sign: int) -> N
     total[limb + 2] += sign * np.int64(high >> np.uint64(LIMB_BITS))
 
 
-@compiled
-def add(total: Total, bits: int, sign: int, form: tuple[bool, int]) -> None:
-    """Add a value, given as its bits; with ``sign`` -1 take it away again.
+@inner
+def add(total: Total, bits: int, sign: Whole, form: tuple[bool, int]) -> None:
+    """Add a value, or take it away again.
 
-    ``form`` says whether it is a float, and the exponent of the lowest limb.
-
-    Example:
-        >>> total = new_sum(0, 2046)
-        >>> for value in (1e300, 0.1, -1e300):
-        ...     add(total, np.float64(value).view(np.int64), 1, (True, 0))
-        >>> rounded(total, FLOAT_UNIT)
-        0.1
+    Args:
+        total: the accumulator.
+        bits: the value.
+        sign: ``ADDED`` or ``REMOVED``.
+        form: whether it is a float, and the exponent of the lowest limb.
     """
     real, base = form
     if real and infinite(bits):
@@ -95,10 +105,12 @@ def add(total: Total, bits: int, sign: int, form: tuple[bool, int]) -> None:
     deposit(total, magnitude, exponent - base, own * sign)
 
 
-@compiled
-def add_square(total: Total, bits: int, sign: int, form: tuple[bool, int]) -> None:
-    """Add the square of a finite value in units of the square of the lowest limb's."""
+@inner
+def add_square(total: Total, bits: int, sign: Whole, form: tuple[bool, int]) -> None:
+    """Add the square of a value, if it is finite, in units of the square of the lowest limb's."""
     real, base = form
+    if real and infinite(bits):
+        return
     magnitude, exponent, _ = parts(bits, real)
     if magnitude == 0:
         return
@@ -109,11 +121,11 @@ def add_square(total: Total, bits: int, sign: int, form: tuple[bool, int]) -> No
     deposit(total, upper * upper, place + 2 * LIMB_BITS, sign)
 
 
-@compiled
+@inner
 def digits(total: Total) -> tuple[Total, int]:
     """Carry through; return the base 2**32 digits of the absolute value, and the sign."""
     found = np.empty(total.size - INFINITIES, dtype=np.int64)
-    for sign in (1, -1):
+    for sign in range(1, -2, -2):
         carry = np.int64(0)
         for place in range(found.size):
             full = sign * total[place] + carry
@@ -124,7 +136,7 @@ def digits(total: Total) -> tuple[Total, int]:
     return found, 1
 
 
-@compiled
+@inner
 def rounded(total: Total, exponent: int) -> float:
     """Return the sum, in units of 2**exponent, rounded once to float64, ties to even."""
     if total[-2] > 0 or total[-1] > 0:
@@ -135,7 +147,7 @@ def rounded(total: Total, exponent: int) -> float:
     return sign * math.ldexp(mantissa, power + exponent)
 
 
-@compiled
+@inner
 def nearest(found: Total) -> tuple[float, int]:
     """Round digits to 53 bits, ties to even; return them as a whole number and its power of 2."""
     top = found.size - 1
@@ -155,18 +167,19 @@ def nearest(found: Total) -> tuple[float, int]:
     return round_bits(upper, sticky), LIMB_BITS * (top - 1) - zeros + DROPPED_BITS
 
 
-@compiled
+@inner
 def leading_zeros(word: np.uint64) -> int:
     """Count the zeros above the highest set bit of a word that is not zero."""
-    zeros = 0
-    for step in (32, 16, 8, 4, 2, 1):
+    zeros, step = 0, 32
+    while step:
         if word >> np.uint64(64 - step) == 0:
             zeros += step
             word <<= np.uint64(step)
+        step >>= 1
     return zeros
 
 
-@compiled
+@inner
 def round_bits(upper: np.uint64, sticky: bool) -> float:  # noqa: FBT001 - compiled
     """Round 64 bits, the highest one set, to 53; ``sticky`` tells of set bits further below."""
     mantissa = upper >> np.uint64(DROPPED_BITS)
@@ -176,13 +189,14 @@ def round_bits(upper: np.uint64, sticky: bool) -> float:  # noqa: FBT001 - compi
     return float(mantissa)
 
 
-@compiled
+@inner
 def exponents(values: Total, real: bool) -> tuple[int, int, bool]:  # noqa: FBT001 - compiled
     """Return the least and greatest exponent of the values, and whether all are finite."""
     lowest, highest, finite = 2047, 0, True
     if not real:
         return 0, 0, finite
-    for bits in values:
+    for place in range(values.size):
+        bits = values[place]
         exponent = (bits >> FRACTION_BITS) & EXPONENT_MASK
         if exponent == EXPONENT_MASK:
             finite = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.form import Codes, Ints, Mask
 
 # The part of each key's earliest rows [keys + 1]; times at which further parts of it start, for
@@ -58,7 +58,7 @@ def find_places(
     return places[:count], kept[:count]
 
 
-@compiled
+@inner
 def _part(code: int, time: int, division: Division) -> int:
     """Return the part of a row."""
     first, splits, begins = division

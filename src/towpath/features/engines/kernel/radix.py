@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.form import Codes, Ints, Mask
 
 DIGIT_BITS = 11
@@ -13,6 +13,8 @@ DIGITS = 1 << DIGIT_BITS
 
 Words = npt.NDArray[np.uint64]
 Columns = tuple[Ints, Mask]
+# Where a part starts, and where it stops.
+Span = tuple[int, int]
 
 
 @compiled
@@ -36,23 +38,31 @@ def sort_parts(parts: Ints, rows: tuple[Codes, Ints, Ints], columns: Columns) ->
     bits, marks = columns
     for part in range(parts.size - 1):
         start, stop = parts[part], parts[part + 1]
-        own = (codes[start:stop], times[start:stop], sequence[start:stop])
-        if _ascends(own):
+        if _ascends(codes, times, sequence, (start, stop)):
             continue
-        order = _order(own)
-        codes[start:stop] = own[0][order]
-        times[start:stop] = own[1][order]
+        order = _order(codes, times, sequence, (start, stop))
+        room = np.empty(stop - start, dtype=np.int64)
+        _permute(codes, start, order, room)
+        _permute(times, start, order, room)
         for column in range(bits.shape[0]):
-            bits[column, start:stop] = bits[column][start:stop][order]
+            _permute(bits[column], start, order, room)
         for column in range(marks.shape[0]):
-            marks[column, start:stop] = marks[column][start:stop][order]
+            _permute(marks[column], start, order, room)
 
 
-@compiled
-def _ascends(rows: tuple[Codes, Ints, Ints]) -> bool:
+@inner
+def _permute(values: Ints | Codes | Mask, start: int, order: Codes, room: Ints) -> None:
+    """Put values from a start on into an order."""
+    for place in range(order.size):
+        room[place] = values[start + order[place]]
+    for place in range(order.size):
+        values[start + place] = room[place]
+
+
+@inner
+def _ascends(codes: Codes, times: Ints, sequence: Ints, span: Span) -> bool:
     """Tell whether rows are in order."""
-    codes, times, sequence = rows
-    for row in range(1, codes.size):
+    for row in range(span[0] + 1, span[1]):
         if codes[row] < codes[row - 1]:
             return False
         if codes[row] == codes[row - 1]:
@@ -63,54 +73,73 @@ def _ascends(rows: tuple[Codes, Ints, Ints]) -> bool:
     return True
 
 
-@compiled
-def _order(rows: tuple[Codes, Ints, Ints]) -> Codes:
+@inner
+def _order(codes: Codes, times: Ints, sequence: Ints, span: Span) -> Codes:
     """Return the order of rows: the least significant part of the key first."""
-    codes, times, sequence = rows
-    order = np.arange(codes.size).astype(np.int32)
-    words = np.empty(codes.size, dtype=np.uint64)
+    size = span[1] - span[0]
+    order = np.empty(size, dtype=np.int32)
+    words = np.empty(size, dtype=np.uint64)
+    for place in range(size):
+        order[place] = place
     if sequence.size:
-        order = _by_digits(_offsets(sequence, order, words), order)
-    order = _by_digits(_offsets(times, order, words), order)
-    least, greatest = codes.min(), codes.max()
+        order = _by_digits(_offsets(sequence, span[0], order, words), order)
+    # Events mostly come in the order of their times.
+    if not _ordered(times, span[0], order):
+        order = _by_digits(_offsets(times, span[0], order, words), order)
+    least = greatest = codes[span[0]]
+    for row in range(span[0], span[1]):
+        least, greatest = min(least, codes[row]), max(greatest, codes[row])
     if least < greatest:
-        for place in range(order.size):
-            words[place] = np.uint64(codes[order[place]] - least)
+        for place in range(size):
+            words[place] = np.uint64(codes[span[0] + order[place]] - least)
         order = _by_digits(words, order)
     return order
 
 
-@compiled
-def _offsets(values: Ints, order: Codes, words: Words) -> Words:
+@inner
+def _ordered(values: Ints, start: int, order: Codes) -> bool:
+    """Tell whether values ascend in an order."""
+    for place in range(1, order.size):
+        if values[start + order[place]] < values[start + order[place - 1]]:
+            return False
+    return True
+
+
+@inner
+def _offsets(values: Ints, start: int, order: Codes, words: Words) -> Words:
     """Return how far each value is from the least, in order."""
-    least = values.min()
+    least = values[start]
+    for row in range(start, start + order.size):
+        least = min(least, values[row])
     for place in range(order.size):
-        words[place] = np.uint64(values[order[place]]) - np.uint64(least)
+        words[place] = np.uint64(values[start + order[place]]) - np.uint64(least)
     return words
 
 
-@compiled
+@inner
 def _by_digits(words: Words, order: Codes) -> Codes:
     """Sort an order by words, digit by digit from the lowest on."""
-    highest = words.max()
-    target, moved = np.empty_like(words), np.empty_like(order)
+    source, target = words, np.empty(words.size, dtype=np.uint64)
+    moved = np.empty(words.size, dtype=np.int32)
     places = np.empty(DIGITS, dtype=np.int64)
-    low = np.uint64(DIGITS - 1)
+    low, highest = np.uint64(DIGITS - 1), np.uint64(0)
+    for row in range(words.size):
+        highest |= words[row]
     shift = np.uint64(0)
-    source = words
     while shift < np.uint64(64) and highest >> shift:
-        places[:] = 0
-        for word in source:
-            places[(word >> shift) & low] += 1
+        for digit in range(DIGITS):
+            places[digit] = 0
+        for row in range(source.size):
+            places[(source[row] >> shift) & low] += 1
         total = np.int64(0)
         for digit in range(DIGITS):
             count = places[digit]
             places[digit] = total
             total += count
         for row in range(source.size):
-            digit = (source[row] >> shift) & low
-            target[places[digit]], moved[places[digit]] = source[row], order[row]
-            places[digit] += 1
+            place = (source[row] >> shift) & low
+            target[places[place]], moved[places[place]] = source[row], order[row]
+            places[place] += 1
         source, target, order, moved = target, source, moved, order
         shift += np.uint64(DIGIT_BITS)
     return order

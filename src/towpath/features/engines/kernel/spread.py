@@ -11,36 +11,51 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.answer import write_reals
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.exact_sum import (
+    ADDED,
     FLOAT_UNIT,
     LIMB_BITS,
     MASK,
+    REMOVED,
     Total,
     add,
     add_square,
+    clear,
     digits,
     exponents,
-    infinite,
     nearest,
     new_sum,
 )
+from towpath.features.engines.kernel.form import FLOAT, SLOT, WINDOW, Floats, Ints, Whole
 
 if TYPE_CHECKING:
-    from towpath.features.engines.kernel.form import Floats, Ints
+    from towpath.features.engines.kernel.answer import Answer
 
 FEWEST = 2
 
 
 @compiled
-def deviations(values: Ints, edges: Ints, real: bool) -> Floats:  # noqa: FBT001 - compiled
-    """Return each window's standard deviation; not a number below two values or with infinity.
+def deviations(values: Ints, edges: Ints, specs: Ints, answer: Answer) -> None:
+    """Compute standard deviations; as for ``sums``.
 
     Example:
-        >>> values, edges = np.array([1, 3, 5]), np.array([[0, 0], [3, 1]])
-        >>> deviations(values, edges, False).tolist()
-        [2.0, nan]
+        >>> values, edges = np.array([1, 3, 5]), np.array([[[0, 1], [3, 3]]])
+        >>> specs, rows = np.array([[0, 0, 0, 0, 0, 0]]), np.arange(2)
+        >>> out, present = np.zeros((1, 2), np.int64), np.zeros((1, 2), np.uint8)
+        >>> deviations(values, edges, specs, (rows, out, out.view(np.float64), present))
+        >>> out.view(np.float64).round(2).tolist()
+        [[2.0, 1.41]]
     """
+    for row in range(specs.shape[0]):
+        found = _deviations(values, edges[specs[row, WINDOW]], specs[row, FLOAT] != 0)
+        write_reals(found, specs[row, SLOT], answer)
+
+
+@inner
+def _deviations(values: Ints, edges: Ints, real: bool) -> Floats:  # noqa: FBT001 - compiled
+    """Return each window's deviation; not a number below two values or with infinity."""
     found = np.empty(edges.shape[1], dtype=np.float64)
     lowest, highest, _ = exponents(values, real)
     base = lowest & ~31
@@ -50,31 +65,31 @@ def deviations(values: Ints, edges: Ints, real: bool) -> Floats:  # noqa: FBT001
     for label in range(found.size):
         first, last = edges[0, label], edges[1, label]
         if first >= stop:
-            sums[:], squares[:] = 0, 0
+            clear(sums)
+            clear(squares)
             start = stop = first
         while stop < last:
-            include(values[stop], (sums, squares), 1, (real, base))
+            include(values[stop], (sums, squares), ADDED, (real, base))
             stop += 1
         while start < first:
-            include(values[start], (sums, squares), -1, (real, base))
+            include(values[start], (sums, squares), REMOVED, (real, base))
             start += 1
         unknown = last - first < FEWEST or sums[-2] > 0 or sums[-1] > 0
         found[label] = np.nan if unknown else deviation(sums, squares, last - first, unit)
     return found
 
 
-@compiled
-def include(bits: int, sums: tuple[Total, Total], sign: int, form: tuple[bool, int]) -> None:
+@inner
+def include(bits: int, sums: tuple[Total, Total], sign: Whole, form: tuple[bool, int]) -> None:
     """Add a value and its square, or take them away."""
     add(sums[0], bits, sign, form)
-    if not (form[0] and infinite(bits)):
-        add_square(sums[1], bits, sign, form)
+    add_square(sums[1], bits, sign, form)
 
 
-@compiled
+@inner
 def deviation(sums: Total, squares: Total, count: int, unit: int) -> float:
     """Return the deviation of values whose squares count in units of 2**unit."""
-    numerator = _numerator(_trimmed(digits(sums)[0]), _trimmed(digits(squares)[0]), count)
+    numerator = _numerator(digits(sums)[0], digits(squares)[0], count)
     mantissa, power = nearest(numerator)
     power += unit
     if power & 1:
@@ -82,31 +97,32 @@ def deviation(sums: Total, squares: Total, count: int, unit: int) -> float:
     return math.ldexp(math.sqrt(mantissa / float(count * (count - 1))), power >> 1)
 
 
-@compiled
-def _trimmed(found: Total) -> Total:
-    """Return digits without the zeros on top."""
+@inner
+def _used(found: Total) -> int:
+    """Count the digits below the zeros on top."""
     size = found.size
     while size > 0 and found[size - 1] == 0:
         size -= 1
-    return found[:size]
+    return size
 
 
-@compiled
+@inner
 def _numerator(sums: Total, squares: Total, count: int) -> Total:
     """Return count * squares - sums * sums, digit by digit; it is never negative."""
-    size = max(2 * sums.size, squares.size + 1)
+    digits_used, squares_used = _used(sums), _used(squares)
+    size = max(2 * digits_used, squares_used + 1)
     product = np.zeros(size, dtype=np.uint64)
-    for left in range(sums.size):
+    for left in range(digits_used):
         carry, factor = np.uint64(0), np.uint64(sums[left])
-        for right in range(sums.size):
+        for right in range(digits_used):
             full = product[left + right] + factor * np.uint64(sums[right]) + carry
             product[left + right] = full & MASK
             carry = full >> np.uint64(LIMB_BITS)
-        product[left + sums.size] = carry
+        product[left + digits_used] = carry
     found = np.empty(size, dtype=np.int64)
     carry, borrow = np.uint64(0), np.int64(0)
     for place in range(size):
-        if place < squares.size:
+        if place < squares_used:
             carry += np.uint64(count) * np.uint64(squares[place])
         rest = np.int64(carry & MASK) - np.int64(product[place]) - borrow
         carry >>= np.uint64(LIMB_BITS)

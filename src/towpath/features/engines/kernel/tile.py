@@ -11,14 +11,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from towpath.features.engines.kernel.block import marked, row_width
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.block import MARKS, MARKS_A_WORD, marked, row_width
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.distinct import neighbours, plain
-from towpath.features.engines.kernel.exact_sum import INFINITIES, LIMB_BITS, exponents, new_sum
+from towpath.features.engines.kernel.exact_sum import (
+    ADDED,
+    INFINITIES,
+    LIMB_BITS,
+    exponents,
+    new_sum,
+)
 from towpath.features.engines.kernel.extreme import ordinal
-from towpath.features.engines.kernel.form import COLUMN, FUNCTION, PARAMETER, SHARE, Ints
+from towpath.features.engines.kernel.form import COLUMN, FUNCTION, PARAMETER, SHARE, Ints, Whole
 from towpath.features.engines.kernel.spread import include
 
+Span = tuple[Whole, Whole]
 # Of each column: how many values are present; the last event's value and whether it is present; the
 # least, greatest and first present value; where its sum, sum of squares and set begin.
 KNOWN, LAST_VALUE, LAST_KNOWN, LEAST, GREATEST, FIRST_VALUE, TOTAL, SQUARES, SET = range(9)
@@ -73,7 +80,7 @@ def make_tile(rows: Ints, specs: Ints, tiling: Tiling) -> Ints:
     return tile[:end].copy()
 
 
-@compiled
+@inner
 def present_values(rows: Ints, column: int, first: int) -> Ints:
     """Return the present values of a column of events, whose values begin at a word."""
     found = np.empty(rows.shape[0], dtype=np.int64)
@@ -85,7 +92,28 @@ def present_values(rows: Ints, column: int, first: int) -> Ints:
     return found[:count]
 
 
-@compiled
+@inner
+def present_words(words: Ints, span: Span, column: Span, found: Ints, count: Whole) -> Whole:
+    """Write present values of events, in one line, behind others; return how many there are then.
+
+    Args:
+        words: blocks of events.
+        span: the words of those events.
+        column: how many columns there are, and which one it is.
+        found: receives the values.
+        count: how many are there.
+    """
+    width = row_width(column[0])
+    mark, shift = MARKS + column[1] // MARKS_A_WORD, column[1] % MARKS_A_WORD
+    value = width - column[0] + column[1]
+    for event in range(span[0], span[1], width):
+        if (words[event + mark] >> shift) & 1:
+            found[count] = words[event + value]
+            count += 1
+    return count
+
+
+@inner
 def _bounds(values: Ints, real: bool) -> tuple[np.int64, np.int64]:  # noqa: FBT001 - compiled
     """Return the least and greatest of some values."""
     least = greatest = ordinal(values[0], real)
@@ -109,7 +137,7 @@ def count_equal(values: Ints, wanted: int, real: bool) -> int:  # noqa: FBT001 -
     return count
 
 
-@compiled
+@inner
 def _add_sums(tile: Ints, end: int, facts: Ints, column: tuple[Ints, Ints]) -> int:
     """Write the sum of a column's values and that of their squares, where they are wanted."""
     values, shape = column
@@ -120,7 +148,7 @@ def _add_sums(tile: Ints, end: int, facts: Ints, column: tuple[Ints, Ints]) -> i
     base = lowest & ~31
     sums, squares = new_sum(base, highest), new_sum(0, 2 * (highest - base) + 2 * LIMB_BITS)
     for value in values:
-        include(value, (sums, squares), 1, (real, base))
+        include(value, (sums, squares), ADDED, (real, base))
     facts[TOTAL] = end
     end = _add_limbs(tile, end, sums, base)
     if shape[SQUARED]:
@@ -129,7 +157,7 @@ def _add_sums(tile: Ints, end: int, facts: Ints, column: tuple[Ints, Ints]) -> i
     return end
 
 
-@compiled
+@inner
 def _add_limbs(tile: Ints, end: int, total: Ints, base: int) -> int:
     """Write a sum without the zeros around its limbs."""
     size = total.size - INFINITIES
@@ -140,11 +168,12 @@ def _add_limbs(tile: Ints, end: int, total: Ints, base: int) -> int:
         low += 1
     tile[end + PLACE], tile[end + LIMBS] = base + LIMB_BITS * low, high - low
     tile[end + PLUS], tile[end + MINUS] = total[size], total[size + 1]
-    tile[end + SUM_FACTS : end + SUM_FACTS + high - low] = total[low:high]
+    for place in range(low, high):
+        tile[end + SUM_FACTS + place - low] = total[place]
     return end + SUM_FACTS + high - low
 
 
-@compiled
+@inner
 def _add_set(tile: Ints, end: int, facts: Ints, column: tuple[Ints, bool]) -> int:
     """Write a column's distinct values, or that they are too many."""
     values, real = column

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from towpath.features.engines.kernel.block import first_from
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.edge import EARLIEST
 from towpath.features.engines.kernel.form import (
     COLUMN,
@@ -26,10 +26,11 @@ from towpath.features.engines.kernel.form import (
     Mask,
     Whole,
 )
-from towpath.features.engines.kernel.tile import FACTS, NO_SET, SET
+from towpath.features.engines.kernel.tile import FACTS, NO_SET, SET, Span
 
 if TYPE_CHECKING:
     from towpath.features.engines.kernel.sweep import Plan
+
 
 # A chunk in the directory: its digest, first and last time, events, and where its tile begins.
 DIGEST, OLDEST, NEWEST, SIZE, TILE = range(5)
@@ -37,11 +38,10 @@ ENTRY = 5
 # Not loaded.
 ABSENT = -1
 
-# The directory int64 [chunks, 5], all tiles; events of the chunks that are loaded, in one line, and
-# where in those each chunk's begin, or ABSENT.
+# The directory int64 [chunks, 5], all tiles; blocks of events, in one line, and where in those each
+# chunk's events begin, or ABSENT.
 Chunks = tuple[Ints, Ints, Ints, Ints]
-Span = tuple[Whole, Whole]
-# Head from, to; tiles from, to; tail from, to.
+# Words of the blocks from, to; tiles from, to; words from, to.
 Pieces = tuple[Whole, Whole, Whole, Whole, Whole, Whole]
 
 
@@ -61,7 +61,7 @@ def window_span(window: Ints, at: int) -> Span:
     return at - width + 1 - exclusive, at - exclusive
 
 
-@compiled
+@inner
 def chunk_span(directory: Ints, span: Span) -> Span:
     """Return the chunks, first and one after the last, that may have events in a span of time."""
     first, last = 0, directory.shape[0]
@@ -81,15 +81,15 @@ def chunk_span(directory: Ints, span: Span) -> Span:
     return first, low
 
 
-@compiled
+@inner
 def within(chunk: Ints, span: Span) -> bool:
     """Tell whether all events of a chunk are in a span of time."""
     return bool(span[0] <= chunk[OLDEST] and chunk[NEWEST] <= span[1])
 
 
-@compiled
-def needed_chunks(directory: Ints, tiles: Ints, plan: Plan, at: int) -> Ints:
-    """Return the chunks whose events the features of a time need, in order."""
+@inner
+def cut_chunks(directory: Ints, tiles: Ints, plan: Plan, at: int) -> Mask:
+    """Mark the chunks whose events the features of a time need uint8 [chunks]."""
     specs, windows = plan
     needed = np.zeros(directory.shape[0], dtype=np.uint8)
     _mark_cut(directory, (EARLIEST, at), needed)
@@ -103,10 +103,10 @@ def needed_chunks(directory: Ints, tiles: Ints, plan: Plan, at: int) -> Ints:
                 place = directory[chunk, TILE]
                 if tiles[place + tiles[place + specs[feature, COLUMN] * FACTS + SET]] == NO_SET:
                     needed[chunk] = 1
-    return np.flatnonzero(needed)
+    return needed
 
 
-@compiled
+@inner
 def _mark_cut(directory: Ints, span: Span, needed: Mask) -> None:
     """Mark the chunks that a span of time cuts in two."""
     first, last = chunk_span(directory, span)
@@ -115,25 +115,35 @@ def _mark_cut(directory: Ints, span: Span, needed: Mask) -> None:
             needed[chunk] = 1
 
 
-@compiled
+@inner
 def pieces(chunks: Chunks, width: int, span: Span) -> Pieces:
-    """Divide a span of time into events, tiles and events."""
-    directory, _, rows, starts = chunks
+    """Divide a span of time into events, tiles and events; without chunks all are events."""
+    directory, _, words, starts = chunks
+    if not directory.shape[0]:
+        whole = words_within(words, (np.int64(0), words.size // width), width, span)
+        return 0, 0, 0, 0, whole[0], whole[1]
     first, last = chunk_span(directory, span)
     head: Span = (0, 0)
     tail: Span = (0, 0)
     if first < last and not within(directory[first], span):
-        head = _rows_within(rows, (starts[first], directory[first, SIZE]), width, span)
+        head = words_within(words, (starts[first], directory[first, SIZE]), width, span)
         first += 1
     if first < last and not within(directory[last - 1], span):
-        tail = _rows_within(rows, (starts[last - 1], directory[last - 1, SIZE]), width, span)
+        tail = words_within(words, (starts[last - 1], directory[last - 1, SIZE]), width, span)
         last -= 1
     return head[0], head[1], first, last, tail[0], tail[1]
 
 
 @compiled
-def _rows_within(rows: Ints, chunk: Span, width: int, span: Span) -> Span:
-    """Return the rows of a chunk, given by start and size, in a span of time."""
-    whole = (chunk[0], chunk[0] + chunk[1])
-    first = first_from(rows, whole, width, span[0])
-    return first, first_from(rows, (first, whole[1]), width, span[1] + 1)
+def words_within(words: Ints, events: Span, width: int, span: Span) -> Span:
+    """Return the words of those events, given by where they begin and how many, of a time span.
+
+    Example:
+        >>> words = np.frombuffer(np.array([0, 3, 0, 5, 0, 9, 0]).tobytes(), np.int64)
+        >>> [int(place) for place in words_within(words, (1, 3), 2, (4, 7))]
+        [3, 5]
+    """
+    rows = words[events[0] :]
+    first = first_from(rows, (0, events[1]), width, span[0])
+    last = first_from(rows, (first, events[1]), width, span[1] + 1)
+    return events[0] + first * width, events[0] + last * width

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from towpath.features.engines.kernel.compiled import compiled
+from towpath.features.engines.kernel.answer import write_reals
+from towpath.features.engines.kernel.compiled import compiled, inner
 from towpath.features.engines.kernel.exact_sum import (
+    ADDED,
     DROPPED_BITS,
     FLOAT_UNIT,
+    REMOVED,
     add,
+    clear,
     exponents,
     leading_zeros,
     new_sum,
@@ -19,7 +24,10 @@ from towpath.features.engines.kernel.exact_sum import (
     round_bits,
     rounded,
 )
-from towpath.features.engines.kernel.exact_sum import Total as Ints
+from towpath.features.engines.kernel.form import FLOAT, FUNCTION, MEAN, SLOT, WINDOW, Ints
+
+if TYPE_CHECKING:
+    from towpath.features.engines.kernel.answer import Answer
 
 WORD = 64
 MOST_BITS = 127
@@ -36,14 +44,13 @@ Wide = tuple[np.int64, np.uint64]
 Prefix = tuple[Ints, Words, int, int]
 
 
-@compiled
+@inner
 def prefix_sums(values: Ints, real: bool) -> Prefix:  # noqa: FBT001 - compiled
     """Sum values, floats as their bits, from the start on; empty if 128 bits cannot hold that.
 
-    Example:
-        >>> values = np.array([3, 4, 5])
-        >>> between(values, prefix_sums(values, False), (1, 3), False)
-        (0, 9)
+    Args:
+        values: int64 [n], floats as their bits.
+        real: whether they are floats.
     """
     lowest, highest, finite = exponents(values, real)
     bits = MAGNITUDE_BITS + highest - lowest + math.ceil(math.log2(values.size + 1)) + 1
@@ -62,7 +69,7 @@ def prefix_sums(values: Ints, real: bool) -> Prefix:  # noqa: FBT001 - compiled
     return upper, lower, lowest, step
 
 
-@compiled
+@inner
 def _plus(total: Wide, bits: int, form: tuple[bool, int]) -> Wide:
     """Add a value to a sum that counts from the lowest exponent."""
     real, lowest = form
@@ -75,7 +82,7 @@ def _plus(total: Wide, bits: int, form: tuple[bool, int]) -> Wide:
     return total[0] + high + (1 if low < total[1] else 0), low
 
 
-@compiled
+@inner
 def _up_to(values: Ints, prefix: Prefix, place: int, real: bool) -> Wide:  # noqa: FBT001 - compiled
     """Return the sum of the values before a place."""
     upper, lower, lowest, step = prefix
@@ -86,7 +93,7 @@ def _up_to(values: Ints, prefix: Prefix, place: int, real: bool) -> Wide:  # noq
     return high, low
 
 
-@compiled
+@inner
 def _widened(magnitude: np.uint64, shift: np.int64) -> Wide:
     """Shift a word to the left within two."""
     if shift == 0:
@@ -97,14 +104,14 @@ def _widened(magnitude: np.uint64, shift: np.int64) -> Wide:
     return over, magnitude << np.uint64(shift)
 
 
-@compiled
+@inner
 def _negated(high: np.int64, low: np.uint64) -> Wide:
     """Return the negative of a number of two words."""
     low = ~low + np.uint64(1)
     return ~high + (1 if low == 0 else 0), low
 
 
-@compiled
+@inner
 def between(values: Ints, prefix: Prefix, span: tuple[int, int], real: bool) -> Wide:  # noqa: FBT001 - compiled
     """Return the sum of the values in a span, in two words."""
     before = _up_to(values, prefix, span[0], real)
@@ -113,7 +120,7 @@ def between(values: Ints, prefix: Prefix, span: tuple[int, int], real: bool) -> 
     return total[0] - before[0] - borrow, total[1] - before[1]
 
 
-@compiled
+@inner
 def to_float(high: np.int64, low: np.uint64, exponent: int) -> float:
     """Round a number of two words, in units of 2**exponent, to float64, ties to even."""
     sign = 1.0
@@ -138,37 +145,82 @@ def to_float(high: np.int64, low: np.uint64, exponent: int) -> float:
 
 
 @compiled
+def sums(values: Ints, edges: Ints, specs: Ints, answer: Answer) -> None:
+    """Compute sums and means.
+
+    Args:
+        values: int64 [n], those that are present of a column, floats as their bits.
+        edges: where windows start and stop, int64 [windows, 2, m]; none ever goes back.
+        specs: the features.
+        answer: where the results go.
+
+    Example:
+        >>> values, edges = np.array([1, 3, 5]), np.array([[[0, 1], [3, 3]]])
+        >>> specs, rows = np.array([[1, 0, 0, 0, 0, 0]]), np.arange(2)
+        >>> out, present = np.zeros((1, 2), np.int64), np.zeros((1, 2), np.uint8)
+        >>> sums(values, edges, specs, (rows, out, out.view(np.float64), present))
+        >>> out.tolist()
+        [[9, 8]]
+    """
+    real = specs[0, FLOAT] != 0
+    prefix = prefix_sums(values, real)
+    for row in range(specs.shape[0]):
+        own, mean = edges[specs[row, WINDOW]], specs[row, FUNCTION] == MEAN
+        if not (mean or real):
+            whole_sums(values, prefix, own, specs[row], answer)
+            continue
+        found = float_sums(values, prefix, own, real)
+        for label in range(found.size if mean else 0):
+            count = own[1, label] - own[0, label]
+            found[label] = found[label] / count if count else np.nan
+        write_reals(found, specs[row, SLOT], answer)
+
+
+@inner
+def whole_sums(values: Ints, prefix: Prefix, edges: Ints, spec: Ints, answer: Answer) -> None:
+    """Write each window's sum of integers; one that 64 bits cannot hold is missing."""
+    rows, out, _, present = answer
+    slot, real = spec[SLOT], spec[FLOAT] != 0
+    for label in range(rows.size):
+        high, low = between(values, prefix, (edges[0, label], edges[1, label]), real)
+        found = np.int64(low)
+        fits = high == found >> 63
+        out[slot, rows[label]] = found if fits else 0
+        present[slot, rows[label]] = fits
+
+
+@inner
 def float_sums(values: Ints, prefix: Prefix, edges: Ints, real: bool) -> npt.NDArray[np.float64]:  # noqa: FBT001 - compiled
     """Return each window's sum of floats, or of integers, rounded once."""
     if prefix[0].size == 0:
         return _slid(values, edges, real)
-    sums = np.empty(edges.shape[1], dtype=np.float64)
+    found = np.empty(edges.shape[1], dtype=np.float64)
     exponent = prefix[2] + (FLOAT_UNIT if real else 0)
-    for label in range(sums.size):
+    for label in range(found.size):
         span = (edges[0, label], edges[1, label])
         high, low = between(values, prefix, span, real)
-        sums[label] = to_float(high, low, exponent)
-    return sums
+        found[label] = to_float(high, low, exponent)
+    return found
 
 
-@compiled
+@inner
 def _slid(values: Ints, edges: Ints, real: bool) -> npt.NDArray[np.float64]:  # noqa: FBT001 - compiled
     """Slide a long accumulator over values that 128 bits cannot sum."""
-    sums = np.empty(edges.shape[1], dtype=np.float64)
+    found = np.empty(edges.shape[1], dtype=np.float64)
     lowest, highest, _ = exponents(values, real)
     base = lowest & ~31
     running = new_sum(base, highest)
     start = stop = edges[0, 0]
-    for label in range(sums.size):
+    for label in range(found.size):
         first, last = edges[0, label], edges[1, label]
         if first >= stop:
-            running[:] = 0
+            clear(running)
             start = stop = first
         while stop < last:
-            add(running, values[stop], 1, (real, base))
+            add(running, values[stop], ADDED, (real, base))
             stop += 1
         while start < first:
-            add(running, values[start], -1, (real, base))
+            add(running, values[start], REMOVED, (real, base))
             start += 1
-        sums[label] = rounded(running, base + FLOAT_UNIT)
-    return sums
+        found[label] = rounded(running, base + FLOAT_UNIT)
+    return found

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 # What Feast's client names the event time and the time of writing.
 EVENT_TIME, CREATED = "event_timestamp", "created"
+# A time that is no time of this world is an error of the operating system.
+WRONG = (pa.ArrowInvalid, pa.ArrowTypeError, ArithmeticError, OSError, TypeError, ValueError)
+# Names of columns may be no UTF-8 either.
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+STREAM_HINT = "Send what pyarrow.ipc.new_stream writes."
 NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -74,13 +79,21 @@ def stream_of(body: bytes) -> pa.Table:
     """Return the rows of an Arrow stream.
 
     Raises:
-        Invalid: it is none.
+        Invalid: it is none, or its bytes are not what its columns' types say, such as UTF-8.
     """
     try:
-        return pa.ipc.open_stream(body).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
+        found = pa.ipc.open_stream(body).read_all()
+        names = found.column_names
+    except UNREADABLE as error:
         message = f"The body is no Arrow stream: {error}."
-        raise Invalid(message, hint="Send what pyarrow.ipc.new_stream writes.") from None
+        raise Invalid(message, hint=STREAM_HINT) from None
+    for name, column in zip(names, found.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except UNREADABLE as error:
+            message = f"The column {name!r} of the Arrow stream is damaged: {error}."
+            raise Invalid(message, hint=STREAM_HINT) from None
+    return found
 
 
 def _array(column: Column, values: Sequence[object]) -> pa.Array[pa.Scalar[pa.DataType]]:
@@ -89,7 +102,7 @@ def _array(column: Column, values: Sequence[object]) -> pa.Array[pa.Scalar[pa.Da
     try:
         plain = [None if one is None else read(one) for one in values]
         return pa.array(cast("list[str | None]", plain), arrow_type(column.dtype))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, ArithmeticError, TypeError, ValueError) as error:
+    except WRONG as error:
         message = f"The column {column.name!r} is not {column.dtype}: {error}."
         raise Invalid(message, hint=f"Give values of type {column.dtype}.") from None
 
@@ -112,6 +125,13 @@ def _date(value: object) -> date:
     return date.fromisoformat(cast("str", value))
 
 
+def _whole(value: object) -> int:
+    """Read a whole number, which Arrow would cut from any other."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise TypeError(f"{value!r} is no whole number")
+    return int(value)
+
+
 def _real(value: object) -> float:
     """Read a number, or the name of what is none."""
     found = NUMBERS.get(value, value) if isinstance(value, str) else value
@@ -128,6 +148,7 @@ def _decimal(value: object) -> Decimal:
 READERS: dict[str, Callable[[object], object]] = {
     "timestamp": _instant,
     "date": _date,
+    "int64": _whole,
     "float64": _real,
     "decimal": _decimal,
     "binary": lambda value: msgspec.convert(value, bytes),
