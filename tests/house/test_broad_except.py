@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 ALLOWED = {
     "src/towpath/cli/main.py": "every error becomes an exit code and a line to act on",
     "src/towpath/features/server/flusher.py": "a lake that fails does not stop the server",
-    "src/towpath/features/server/replay.py": "what cannot be replayed does not stop the server",
     "src/towpath/features/warm.py": "warming calls the project's functions with empty values",
     "src/towpath/monitoring/alerters/__init__.py": "one alerter's failure does not stop the others",
     "src/towpath/pipelines/runners/child.py": "every way for a step to fail is an outcome",

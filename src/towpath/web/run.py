@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -50,7 +51,8 @@ def run(app: App, address: tuple[str, int], ready: Callable[[str], None]) -> Non
     """
     gc.collect()
     gc.freeze()
-    asyncio.run(_serve(app, address, ready))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, address, ready))
 
 
 def resolved(host: str) -> str:

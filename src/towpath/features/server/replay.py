@@ -6,7 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from towpath.core.errors import Unavailable
+from towpath.core.errors import TowpathError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +67,10 @@ class Replay:
 
     def _run(self) -> None:
         """Try until it is done, or stopped."""
-        done = self._is_done()
-        self._tried.set()
+        try:
+            done = self._is_done()
+        finally:
+            self._tried.set()
         while not done and not self._stopped.wait(self._again_seconds):
             done = self._is_done()
 
@@ -80,6 +82,6 @@ class Replay:
             if not self._tried.is_set():
                 logger.warning("the log of pushes is replayed once the store answers: %s", error)
             return False
-        except Exception:
+        except (TowpathError, OSError):
             logger.exception("a part of the log of pushes cannot be replayed")
         return True
