@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, cast
 from towpath.catalog.collector import open_outbox
 from towpath.catalog.database import Database
 from towpath.core.clock import Clock, SystemClock
+from towpath.core.closing import Closing
 from towpath.core.plugins import load_plugin, scheme
 from towpath.core.settings import find_root, local_path, read_settings
 from towpath.lake.lake import Lake
@@ -18,7 +19,6 @@ from towpath.spark.settings import SparkSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from towpath.catalog.collector import Outbox
     from towpath.features.engines import Engine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from towpath.registry.stores import ModelStore
 
 
-class Workspace:
+class Workspace(Closing):
     """A project with its open stores. Parts open when first used; it has no verbs.
 
     Args:
@@ -133,16 +133,3 @@ class Workspace:
         for name in ("online", "catalog"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
-
-    def __enter__(self) -> Self:
-        """Use the workspace in a ``with`` statement."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close what was opened."""
-        self.close()

@@ -126,7 +126,7 @@ def test_rows_are_said_to_be_online_from_when_the_store_had_them(
         log.append(tried_again)
         assert flush(folder, lake) == 2
         assert arrivals(lake) == []
-        log.note(since_of(tried_again, RIDES, now=30))
+        log.note(since_of(tried_again, tried_again.table, RIDES, now=30))
         assert oldest_waiting(folder) == 30
         assert flush(folder, lake) == 0
     assert arrivals(lake) == [(1, 30)]
@@ -138,7 +138,7 @@ def test_the_log_tells_which_rows_it_knows_to_be_online(tmp_path: Path) -> None:
     one, two = ride(1, arrived=10), ride(2, arrived=10)
     with PushLog(tmp_path) as log:
         log.append(one)
-        log.note(since_of(one, RIDES, now=11))
+        log.note(since_of(one, one.table, RIDES, now=11))
         log.append(two)
     assert known_online(tmp_path) == {one.id}
     assert [entry.id for entry in entries(tmp_path)] == [one.id, two.id]

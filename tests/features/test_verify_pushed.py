@@ -116,7 +116,7 @@ class Shop:
                 self.read()
             now = self.clock.now()
             push(self.workspace.online, dataset, self.project.views.values(), rows, now=now)
-            log.note(since_of(entry, dataset, now=to_micros(now)))
+            log.note(since_of(entry, rows, dataset, now=to_micros(now)))
 
     def flush(self) -> None:
         flush(self.workspace.state / "pushed", self.lake)

@@ -11,10 +11,10 @@ from towpath.core.durable import write_durably
 from towpath.core.errors import Conflict
 from towpath.core.lock import locked
 from towpath.core.record import Record, from_json, to_json
-from towpath.core.segment import is_finished, segment_end, segments
+from towpath.core.segment import is_finished, read_frames, segment_end, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 PROGRESS = "compacted.json"
@@ -51,6 +51,20 @@ class Progress(Record, frozen=True):
 
     done: dict[str, int] = msgspec.field(default_factory=dict)
     planned: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def frames(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """Yield the content of each frame of some pieces.
+
+    Raises:
+        Contract: a frame is damaged, and whole ones follow it.
+
+    Example:
+        >>> list(frames([]))
+        []
+    """
+    for piece in pieces:
+        yield from read_frames(piece.path, start=piece.start, end=piece.end)
 
 
 def drain(

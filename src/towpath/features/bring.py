@@ -13,7 +13,7 @@ from towpath.core.errors import Conflict
 from towpath.core.instant import from_micros
 from towpath.core.record import to_json
 from towpath.features.arrays import micros_of
-from towpath.features.generation import Generation, read_generation, read_meta
+from towpath.features.generation import Generation, change_meta, read_generation, read_meta
 from towpath.features.increment import last_sequence, newest_time, news, only_added
 from towpath.features.online.build import build, reaching
 from towpath.features.online.events import Events, keyed_events
@@ -87,7 +87,7 @@ class Work:
 
     def finish(self, found: Generation) -> Generation:
         """Say what the area holds now."""
-        self.store.change(self.plan.area, (), _no_edit, meta=lambda _: to_json(found))
+        change_meta(self.store, self.plan.area, lambda _: to_json(found))
         return found
 
 
@@ -133,12 +133,6 @@ def _brought(work: Work, wanted: Generation) -> Generation:
     if only_added(work.lake, work.view, present, wanted):
         return _whole(work, wanted, present)
     return _replaced(work, wanted)
-
-
-def _no_edit(key: bytes, get: Get) -> Parts:
-    """Change nothing."""
-    del key, get
-    return {}
 
 
 @dataclass

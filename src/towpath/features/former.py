@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from towpath.features.generation import DAY, read_meta
+from towpath.features.generation import DAY, change_meta, read_meta
 
 if TYPE_CHECKING:
-    from towpath.features.online import Get, OnlineStore, Parts
+    from towpath.features.online import OnlineStore
 
 # No layout is written like this.
 AREAS = "@areas"
@@ -69,11 +69,5 @@ def settle(store: OnlineStore, view: str, area: str, *, now: int) -> tuple[str, 
         others = [one for one in (*held.former, held.present) if one and one != area]
         return msgspec.json.encode(Areas(area, now, tuple(dict.fromkeys(others))))
 
-    store.change(view + AREAS, (), _no_edit, meta=changed)
+    change_meta(store, view + AREAS, changed)
     return ()
-
-
-def _no_edit(key: bytes, get: Get) -> Parts:
-    """Change nothing."""
-    del key, get
-    return {}

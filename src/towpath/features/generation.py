@@ -8,7 +8,7 @@ from towpath.core.record import Record, from_json
 from towpath.features.online import META_KEY, NO_META, Item
 
 if TYPE_CHECKING:
-    from towpath.features.online import Buffer, OnlineStore
+    from towpath.features.online import Buffer, Get, NewMeta, OnlineStore, Parts
 
 # The version of a source of which nothing was materialised.
 NO_VERSION = -1
@@ -91,6 +91,25 @@ def read_generation(meta: Buffer | None) -> Generation | None:
     if meta is None or bytes(meta) == NO_META:
         return None
     return from_json(bytes(meta), Generation)
+
+
+def change_meta(store: OnlineStore, area: str, meta: NewMeta) -> None:
+    """Replace the text of an area, which is made if there is none; its keys stay.
+
+    Example:
+        >>> from towpath.features.online.memory import MemoryStore
+        >>> store = MemoryStore()
+        >>> change_meta(store, "car@1f", lambda before: b"new" if before is None else before)
+        >>> read_meta(store, "car@1f")
+        b'new'
+    """
+    store.change(area, (), _no_edit, meta=meta)
+
+
+def _no_edit(key: bytes, get: Get) -> Parts:
+    """Change nothing."""
+    del key, get
+    return {}
 
 
 def read_meta(store: OnlineStore, area: str) -> bytes | None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from towpath.core.drain import drain, read_progress
-from towpath.core.errors import Contract, Unavailable
-from towpath.core.segment import Segments, framed, read_frames, read_next, segments
+from towpath.core.closing import Closing
+from towpath.core.drain import drain, frames, read_progress
+from towpath.core.errors import Contract
+from towpath.core.segment import read_frames, read_next, segments
 from towpath.features.arrays import micros_of
+from towpath.features.entry_log import EntryLog, frame
 from towpath.features.identity import identities
 from towpath.features.online.group_commit import GroupCommit
 from towpath.lake.system import PUSH_ARRIVALS
@@ -22,26 +24,15 @@ from towpath.lake.system import PUSH_ARRIVALS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
     from towpath.core.drain import Piece
     from towpath.lake.dataset import Dataset
     from towpath.lake.lake import Lake
 
-FORMAT = 2
+NAME, FORMAT = "pushed rows", 2
 ROW = "_row"
 STAMP = pa.timestamp("us", "UTC")
 ID_BYTES = 8
-
-
-class Header(msgspec.Struct, frozen=True, array_like=True):
-    """What a segment begins with.
-
-    Args:
-        written: version of the format.
-    """
-
-    written: int
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -86,11 +77,12 @@ def entry_of(dataset: str, rows: pa.Table, *, arrived: int, online: bool) -> Ent
     return Entry(dataset, arrived, online, _packed(rows), os.urandom(ID_BYTES))
 
 
-def since_of(entry: Entry, dataset: Dataset, *, now: int) -> Entry:
+def since_of(entry: Entry, rows: pa.Table, dataset: Dataset, *, now: int) -> Entry:
     """Make the entry which says that the rows of another are online from now on.
 
     Args:
-        entry: of the rows, all of which the online store has acknowledged.
+        entry: the other one.
+        rows: its rows, all of which the online store has acknowledged.
         dataset: their contract.
         now: in microseconds.
 
@@ -100,10 +92,9 @@ def since_of(entry: Entry, dataset: Dataset, *, now: int) -> Entry:
         >>> trips = Dataset("trips", columns, key=("id",), event_time="at")
         >>> rows = pa.table({"id": [7], "at": pa.array([5], STAMP)})
         >>> entry = entry_of("trips", rows, arrived=6, online=True)
-        >>> since_of(entry, trips, now=8).table.column_names
+        >>> since_of(entry, rows, trips, now=8).table.column_names
         ['identity', 'happened']
     """
-    rows = entry.table
     happened = micros_of(rows[dataset.event_time]).cast(STAMP)
     told = pa.table({"identity": identities(rows, dataset), "happened": happened})
     return msgspec.structs.replace(entry, arrived=now, rows=_packed(told), since=True)
@@ -117,7 +108,7 @@ def _packed(rows: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-class PushLog:
+class PushLog(Closing):
     """The open log; any thread may write, and those that write at one time share a sync.
 
     Args:
@@ -135,11 +126,10 @@ class PushLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Start a segment of its own, so that no two processes write to one file."""
-        self._folder = folder
-        self._segments = self._opened()
+        """Write nothing yet; segments are its own, so that no two processes write to one file."""
+        self._rows = EntryLog(folder, NAME, FORMAT)
         self._commits = GroupCommit(self._commit)
-        self._notes: Segments | None = None
+        self._notes = EntryLog(folder, NAME, FORMAT)
         self._noting = threading.Lock()
 
     def append(self, entry: Entry) -> None:
@@ -148,7 +138,7 @@ class PushLog:
         Raises:
             Unavailable: the disk does not take it.
         """
-        self._commits.run(framed(msgspec.msgpack.encode(entry)))
+        self._commits.run(frame(entry))
 
     def note(self, entry: Entry) -> None:
         """Keep since when rows are online, in a segment apart that is not synced.
@@ -158,52 +148,17 @@ class PushLog:
         Raises:
             Unavailable: the disk does not take it.
         """
-        frame = framed(msgspec.msgpack.encode(entry))
         with self._noting:
-            if self._notes is None:
-                self._notes = self._opened()
-            try:
-                self._notes.write(frame)
-            except OSError as error:
-                raise _unwritten(error) from error
+            self._notes.write(frame(entry), synced=False)
 
     def close(self) -> None:
         """Close the segments."""
-        self._segments.close()
-        if self._notes is not None:
-            self._notes.close()
-
-    def __enter__(self) -> Self:
-        """Use the log in a ``with`` statement."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the log."""
-        self.close()
+        self._rows.close()
+        self._notes.close()
 
     def _commit(self, frames: Sequence[bytes]) -> None:
         """Write some threads' entries and sync them together."""
-        try:
-            self._segments.write(b"".join(frames))
-            os.fdatasync(self._segments.handle)
-        except OSError as error:
-            raise _unwritten(error) from error
-
-    def _opened(self) -> Segments:
-        """Start a segment.
-
-        Raises:
-            Unavailable: the disk does not take it.
-        """
-        try:
-            return Segments(self._folder, msgspec.msgpack.encode(Header(FORMAT)))
-        except OSError as error:
-            raise _unwritten(error) from error
+        self._rows.write(b"".join(frames))
 
 
 def entries(folder: Path) -> Iterator[Entry]:
@@ -272,7 +227,7 @@ def flush(folder: Path, lake: Lake, *, stopped: Callable[[], bool] | None = None
     def store(pieces: Sequence[Piece]) -> int:
         tables: dict[str, list[pa.Table]] = {}
         arrived: list[pa.Table] = []
-        for entry in _read(pieces):
+        for entry in map(msgspec.msgpack.Decoder(Entry).decode, frames(pieces)):
             if entry.since:
                 arrived.append(_arrivals(entry))
             else:
@@ -306,25 +261,12 @@ def _all(folder: Path) -> Iterator[Entry]:
         raise damage
 
 
-def _read(pieces: Sequence[Piece]) -> Iterator[Entry]:
-    """Yield all that is in parts of a log."""
-    decode = msgspec.msgpack.Decoder(Entry).decode
-    for piece in pieces:
-        yield from map(decode, read_frames(piece.path, start=piece.start, end=piece.end))
-
-
 def _arrivals(entry: Entry) -> pa.Table:
     """Say since when rows were in the online store, in the columns of the dataset for that."""
     told = entry.table
     names, times = [entry.dataset] * told.num_rows, [entry.arrived] * told.num_rows
     found = told.add_column(0, "dataset", pa.array(names, pa.string()))
     return found.append_column("arrived", pa.array(times, pa.int64()).cast(STAMP))
-
-
-def _unwritten(error: OSError) -> Unavailable:
-    """Say that the disk does not take what is logged."""
-    message = f"The log of pushed rows cannot be written: {error.strerror or error}."
-    return Unavailable(message, hint="Free space on the disk of the state folder.")
 
 
 def first_rows(rows: pa.Table, key: Sequence[str]) -> pa.Table:

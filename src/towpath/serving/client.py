@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
+from towpath.core.closing import Closing
 from towpath.core.errors import (
     Denied,
     Invalid,
@@ -22,7 +23,6 @@ from towpath.web.problem import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from types import TracebackType
 
 ERRORS: dict[int, type[TowpathError]] = {
     400: Invalid,
@@ -36,7 +36,7 @@ ERRORS: dict[int, type[TowpathError]] = {
 JSON = {"content-type": "application/json"}
 
 
-class Client:
+class Client(Closing):
     """Asks a server; one thread at a time.
 
     Args:
@@ -101,19 +101,6 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        """Use the client in a ``with`` statement."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connection."""
-        self.close()
 
     def _send(self, method: str, path: str, body: bytes | None) -> bytes:
         """Send a request, a second time if the server had closed the idle connection."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from towpath.core.closing import Closing
 from towpath.core.errors import Unavailable
 from towpath.core.segment import SEGMENT_BYTES, Segments, framed, read_first, read_frames
 from towpath.lake.system import FROM_KEY
@@ -21,7 +22,6 @@ from towpath.lake.system import FROM_KEY
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 FORMAT = 1
 SYNC_SECONDS = 0.1
@@ -75,7 +75,7 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
     features_until: int | None = None
 
 
-class PredictionLog:
+class PredictionLog(Closing):
     """The open log of one endpoint. One thread writes; another syncs behind it.
 
     Args:
@@ -140,19 +140,6 @@ class PredictionLog:
         self._thread.join()
         with self._lock:
             self._segments.close()
-
-    def __enter__(self) -> Self:
-        """Use the log in a ``with`` statement."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the log."""
-        self.close()
 
     def _sync_often(self) -> None:
         """Sync what was written, a few times a second."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from towpath.core.closing import Closing
 from towpath.core.errors import Unavailable
 from towpath.features.engines.arrange import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from numpy.typing import NDArray
 
 
-class Spool:
+class Spool(Closing):
     """Keeps the first rows in memory, and all further ones in a temporary file.
 
     The file goes away with the process, however that ends. Its pages are in memory only while a
@@ -42,16 +42,7 @@ class Spool:
         self._file: IO[bytes] | None = None
         self._size = 0
 
-    def __enter__(self) -> Self:
-        """Use the spool in a ``with`` statement; pieces stay readable after it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the file, which lives on as long as pieces of it do."""
         if self._file is not None:
             self._file.close()

@@ -15,8 +15,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from towpath.core.errors import Denied, Unavailable
 from towpath.features.online import changed, check_replaced
@@ -32,11 +30,13 @@ from towpath.features.online.change import (
     portions,
 )
 from towpath.features.online.group_commit import GroupCommits
+from towpath.features.online.redis_client import explained, open_client
 from towpath.features.online.redis_scripts import SCRIPTS
 from towpath.features.online.server_url import read_server_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Any
 
@@ -50,12 +50,6 @@ KEYS_AT_ONCE = 256
 ROWS_AT_ONCE = 2_000
 PORT = 6379
 OTHER_TEXT = 2
-REFUSED = (
-    redis.exceptions.AuthenticationError,
-    redis.exceptions.AuthorizationError,
-    redis.exceptions.NoPermissionError,
-    redis.exceptions.ReadOnlyError,
-)
 # Longer than any part, so that none is called so.
 VERSION = b"towpath.key.version"
 # What a server says that keeps no append-only file, or is too old to be asked about it.
@@ -83,16 +77,7 @@ class RedisStore:
         self._shown = found.shown
         self._prefix = found.options["prefix"].encode()
         self._timeout = found.numbers["timeout"]
-        self._client = redis.Redis(
-            host=found.hosts[0],
-            port=found.port,
-            db=found.database,
-            username=found.user or None,
-            password=found.password or None,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=found.numbers["connect_timeout"],
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._client = open_client(found, timeout=self._timeout)
         self._scripts = {
             name: self._client.register_script(script) for name, script in SCRIPTS.items()
         }
@@ -279,18 +264,10 @@ class RedisStore:
         with self._explained(), self._client.client() as connection:  # type: ignore[no-untyped-call]  # has no types
             yield connection
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> AbstractContextManager[None]:
         """Say what an error of the client or the server means for the caller."""
-        try:
-            yield
-        except REFUSED as error:
-            message = f"The online store {self._shown} refuses: {error}."
-            hint = "Check its user, password and role in the setting online."
-            raise Denied(message, hint=hint) from error
-        except redis.RedisError as error:
-            message = f"The online store {self._shown} does not work: {error}."
-            raise Unavailable(message, hint="Start it, or wait until it answers.") from error
+        hint = "Check its user, password and role in the setting online."
+        return explained(f"The online store {self._shown}", hint)
 
     def _crowded(self, area: str) -> Contended:
         message = f"The online area {area!r} of {self._shown} has too many writers at once."

@@ -185,15 +185,16 @@ class Pushes:
                 continue
             dataset, at = self._known.datasets[entry.dataset], from_micros(entry.arrived)
             try:
-                self._pusher(dataset).push(entry.table, now=at)
+                given = entry.table
+                self._pusher(dataset).push(given, now=at)
             except Unavailable:
                 raise
             except TowpathError as error:
                 logger.error("rows of %r in the log cannot be pushed: %s", entry.dataset, error)  # noqa: TRY400 - it says all
             else:
-                rows += entry.table.num_rows
+                rows += given.num_rows
                 if entry.id not in known:
-                    self._note(entry, dataset)
+                    self._note(entry, given, dataset)
         return rows
 
     def close(self) -> None:
@@ -219,16 +220,16 @@ class Pushes:
             refused.data = error.data
             raise refused from error
         if entry is not None and entry.online:
-            self._note(entry, dataset)
+            self._note(entry, given, dataset)
         with self._guard:
             for outcome in OUTCOMES:
                 self.events.add((dataset.name, outcome), getattr(report, outcome))
         return Response(msgspec.json.encode(msgspec.structs.asdict(report)))
 
-    def _note(self, entry: Entry, dataset: Dataset) -> None:
+    def _note(self, entry: Entry, rows: pa.Table, dataset: Dataset) -> None:
         """Keep that rows of the log are online from now on."""
         now = to_micros(self._clock.now())
-        self._opened().note(since_of(entry, dataset, now=now))
+        self._opened().note(since_of(entry, rows, dataset, now=now))
 
     def _opened(self) -> PushLog:
         """Return the log, open."""

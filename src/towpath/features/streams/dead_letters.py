@@ -5,16 +5,16 @@ The dataset is ``dead_letters``, one of the platform's own.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from towpath.core.drain import drain
-from towpath.core.errors import NotFound, Unavailable
-from towpath.core.segment import Segments, framed, read_frames
+from towpath.core.closing import Closing
+from towpath.core.drain import drain, frames
+from towpath.core.errors import NotFound
+from towpath.features.entry_log import EntryLog, frame
 from towpath.features.push_log import first_rows
 from towpath.lake.contract import arrow_schema
 from towpath.lake.system import DEAD_LETTERS
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SCHEMA = arrow_schema(DEAD_LETTERS)
-
-
-class Header(msgspec.Struct, frozen=True, array_like=True):
-    """What a segment begins with.
-
-    Args:
-        written: version of the format.
-    """
-
-    written: int
 
 
 class DeadLetter(msgspec.Struct, frozen=True, array_like=True):
@@ -66,7 +56,7 @@ class DeadLetter(msgspec.Struct, frozen=True, array_like=True):
     content: bytes
 
 
-class DeadLetterLog:
+class DeadLetterLog(Closing):
     """The log that one consumer writes; it has no file before the first dead letter.
 
     Args:
@@ -85,8 +75,7 @@ class DeadLetterLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._segments: Segments | None = None
+        self._log = EntryLog(folder, "dead letters", FORMAT)
 
     def append(self, letters: Sequence[DeadLetter]) -> None:
         """Keep dead letters; what returned survives a loss of power.
@@ -94,23 +83,12 @@ class DeadLetterLog:
         Raises:
             Unavailable: the disk does not take them.
         """
-        if not letters:
-            return
-        encode = msgspec.msgpack.encode
-        try:
-            if self._segments is None:
-                self._segments = Segments(self._folder, encode(Header(FORMAT)))
-            self._segments.write(b"".join([framed(encode(one)) for one in letters]))
-            os.fdatasync(self._segments.handle)
-        except OSError as error:
-            message = f"The log of dead letters cannot be written: {error.strerror or error}."
-            hint = "Free space on the disk of the state folder."
-            raise Unavailable(message, hint=hint) from error
+        if letters:
+            self._log.write(b"".join(map(frame, letters)))
 
     def close(self) -> None:
         """Close the segment."""
-        if self._segments is not None:
-            self._segments.close()
+        self._log.close()
 
 
 def bring_in(folder: Path, lake: Lake) -> int:
@@ -128,11 +106,7 @@ def bring_in(folder: Path, lake: Lake) -> int:
 
     def store(pieces: Sequence[Piece]) -> int:
         decode = msgspec.msgpack.Decoder(DeadLetter).decode
-        letters = [
-            decode(frame)
-            for piece in pieces
-            for frame in read_frames(piece.path, start=piece.start, end=piece.end)
-        ]
+        letters = [*map(decode, frames(pieces))]
         if letters:
             batch = "dead " + " ".join(piece.name for piece in pieces)
             rows = first_rows(_table(letters), DEAD_LETTERS.key)

@@ -180,7 +180,7 @@ class Taker:
         report = self._pusher.add(rows, now=self._clock.now())
         if batch.entry is not None:
             now = to_micros(self._clock.now())
-            self._opened().note(since_of(batch.entry, goal.dataset, now=now))
+            self._opened().note(since_of(batch.entry, rows, goal.dataset, now=now))
         return report
 
     def _letter(self, message: Message, reason: str, now: int) -> DeadLetter:

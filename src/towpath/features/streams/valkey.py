@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from towpath.core.errors import Denied, Invalid, NotFound, TowpathError, Unavailable
+from towpath.core.errors import Invalid, NotFound, TowpathError
+from towpath.features.online.redis_client import explained, open_client
 from towpath.features.online.server_url import read_server_url
 from towpath.features.streams import LONGEST_READ, Message, sent_at
 
@@ -29,12 +28,6 @@ NUMBERS = {"timeout": 5.0, "connect_timeout": 1.0, "claim": 60.0}
 # Where a group begins that is new, and where a look through what waits begins and ends.
 START = b"0-0"
 COUNTED_AT_ONCE = 10_000
-REFUSED = (
-    redis.exceptions.AuthenticationError,
-    redis.exceptions.AuthorizationError,
-    redis.exceptions.NoPermissionError,
-    redis.exceptions.ReadOnlyError,
-)
 NO_GROUP = re.compile("NOGROUP|no such key|requires the key to exist")
 
 
@@ -69,16 +62,7 @@ class ValkeySource:
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._claim_seconds = found.numbers["claim"]
         self._claim_at, self._claim_from = 0.0, START
-        self._client = redis.Redis(
-            host=found.hosts[0],
-            port=found.port,
-            db=found.database,
-            username=found.user or None,
-            password=found.password or None,
-            socket_timeout=found.numbers["timeout"] + LONGEST_READ,
-            socket_connect_timeout=found.numbers["connect_timeout"],
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._client = open_client(found, timeout=found.numbers["timeout"] + LONGEST_READ)
 
     def read(self, limit: int, *, seconds: float) -> Sequence[Message]:
         """Take over what others left, else take what is new."""
@@ -185,17 +169,14 @@ class ValkeySource:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Say what an error of the client or the server means for the caller."""
-        try:
-            yield
-        except REFUSED as error:
-            message = f"{self.name} refuses: {error}."
-            raise Denied(message, hint="Check the user, the password and its rights.") from error
-        except redis.RedisError as error:
-            if str(error).startswith("WRONGTYPE"):
+        with explained(self.name, "Check the user, the password and its rights."):
+            try:
+                yield
+            except redis.ResponseError as error:
+                if not str(error).startswith("WRONGTYPE"):
+                    raise
                 message = f"{self._stream!r} at {self.name} is no stream."
                 raise Invalid(message, hint="Name a key that XADD wrote to.") from error
-            message = f"{self.name} does not work: {error}."
-            raise Unavailable(message, hint="Start it, or wait until it answers.") from error
 
 
 def _entries(given: Iterable[Any]) -> Iterator[tuple[bytes, Mapping[bytes, bytes]]]:
