@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 RUNS, SECONDS = 3, 4
 PATH = "/get-online-features"
 CONNECTIONS = (1, 16)
+GRANIAN = ["granian==2.8.7", "uvloop==0.23.0"]
 BARE = "a bare granian handler that returns the same bytes"
 OURS = [sys.executable, "-m", "towpath", "feature", "serve", "--port"]
 OTHERS = ("serve", "--no-access-log", "--max-requests", "0", "-p")
@@ -43,7 +44,7 @@ Figures = dict[tuple[str, int, int], list[dict[str, Any]]]
 
 def measure() -> Iterator[Claim]:
     write_data(OUT / "drivers.parquet")
-    python = peer_python("feast", FEAST)
+    python, granian = peer_python("feast", FEAST), peer_python("granian", GRANIAN)
     for name in ("LMDB", "Valkey"):
         with running(name) as kind:
             project, repository = OUT / f"ours_{name}", OUT / f"feast_{name}"
@@ -60,7 +61,7 @@ def measure() -> Iterator[Claim]:
                     for shape in SHAPES:
                         ask(port, shape)
                     run("peer", port, SHAPES, figures)
-                bare = [sys.executable, str(ROOT / "benchmarks" / "peers" / "granian_bytes.py")]
+                bare = [str(granian), str(ROOT / "benchmarks" / "peers" / "granian_bytes.py")]
                 for shape in SHAPES:
                     with server([*bare, str(shape.answer)], OUT) as port:
                         run("bare", port, (shape,), figures)

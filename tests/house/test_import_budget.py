@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 HEAVY = {"fastapi", "mlflow", "pandas", "polars", "pyspark", "sklearn", "skops", "sqlalchemy"}
-ENGINES = {"deltalake", "granian", "lmdb", "numba", "numpy", "pyarrow", "rich", "scipy", "yaml"}
+ENGINES = {"deltalake", "httptools", "lmdb", "numba", "numpy", "pyarrow", "rich", "scipy", "yaml"}
 HELP_SECONDS = 0.150
 TRIALS = 30
 

@@ -42,9 +42,11 @@ def arguments(function: Function) -> int:
 
 
 def is_protocol(node: ast.AST) -> bool:
+    """Whether a class is one of typing's protocols; asyncio has another base of that name."""
     return isinstance(node, ast.ClassDef) and any(
         "Protocol" in {getattr(part, "id", ""), getattr(part, "attr", "")}
         for base in node.bases
+        if ast.unparse(base) != "asyncio.Protocol"
         for part in ast.walk(base)
     )
 

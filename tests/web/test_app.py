@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from tests.web.client import ask, request, run, served
 
 from towpath.core.errors import (
     Conflict,
@@ -19,17 +20,15 @@ from towpath.core.errors import (
     TowpathError,
     Unavailable,
 )
-from towpath.web.app import App, Limits, Message, Route
+from towpath.web.app import App
 from towpath.web.message import Request, Response
 from towpath.web.problem import Busy, Missing, problem, status_of
+from towpath.web.route import Limits, Route
 from towpath.web.token import Tokens, make_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
-
-Headers = list[tuple[bytes, bytes]]
-JSON = (b"content-type", b"application/json")
 
 
 def echo(request: Request) -> Response:
@@ -41,103 +40,51 @@ def fail(_: Request) -> Response:
     raise RuntimeError(message)
 
 
+def parts(given: bytes) -> list[bytes]:
+    """Cut a request into pieces, its names too."""
+    return [given[at : at + 3] for at in range(0, len(given), 3)]
+
+
 ROUTES = (Route("GET", "/things", echo), Route("POST", "/echo", echo, queued=True))
 BROKEN = (Route("GET", "/broken", fail),)
 
 
-def send(
-    app: App,
-    method: str,
-    path: str,
-    *,
-    parts: Iterable[bytes] = (b"",),
-    headers: Headers | None = None,
-) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Send one request to an application without a socket."""
-    queue = list(parts)
-    length = str(sum(map(len, queue))).encode()
-    answers: list[Message] = []
-
-    async def receive() -> Message:
-        part = queue.pop(0)
-        return {"type": "http.request", "body": part, "more_body": bool(queue)}
-
-    async def collect(message: Message) -> None:
-        answers.append(message)
-
-    scope: Message = {"type": "http", "method": method, "path": path}
-    scope["headers"] = [(b"content-length", length), JSON] if headers is None else headers
-    asyncio.run(app(scope, receive, collect))
-    return answers[0]["status"], dict(answers[0]["headers"]), answers[1]["body"]
-
-
 def test_body_in_parts_arrives_whole() -> None:
-    status, headers, body = send(App(ROUTES, limits=Limits()), "POST", "/echo", parts=[b"a", b"b"])
-    assert (status, headers[b"x-path"], body) == (200, b"/echo", b"ab")
+    status, headers, body = ask(
+        App(ROUTES, limits=Limits()), *parts(request("POST", "/echo", b"ab"))
+    )
+    assert (status, headers["x-path"], body) == (200, "/echo", b"ab")
 
 
 def test_unknown_path_suggests_a_near_one() -> None:
-    status, headers, body = send(App(ROUTES, limits=Limits()), "GET", "/thigs")
+    status, headers, body = ask(App(ROUTES, limits=Limits()), request("GET", "/thigs"))
     assert status == 404
-    assert headers[b"content-type"] == b"application/problem+json"
+    assert headers["content-type"] == "application/problem+json"
     assert "'/things'" in json.loads(body)["hint"]
 
 
 def test_wrong_method_says_which_is_right() -> None:
-    status, headers, _ = send(App(ROUTES, limits=Limits()), "DELETE", "/echo")
-    assert (status, headers[b"allow"]) == (405, b"POST")
-
-
-def test_head_is_answered_as_get() -> None:
-    assert send(App(ROUTES, limits=Limits()), "HEAD", "/things")[0] == 200
+    status, headers, _ = ask(App(ROUTES, limits=Limits()), request("DELETE", "/echo"))
+    assert (status, headers["allow"]) == (405, "POST")
 
 
 def test_announced_body_over_the_limit_is_refused() -> None:
     app = App(ROUTES, limits=Limits(body_bytes=3))
-    assert send(app, "POST", "/echo", parts=[b"1234"])[0] == 413
-
-
-def test_chunked_body_over_the_limit_is_refused() -> None:
-    app = App(ROUTES, limits=Limits(body_bytes=3))
-    headers: Headers = [(b"transfer-encoding", b"chunked"), JSON]
-    assert send(app, "POST", "/echo", parts=[b"12", b"34"], headers=headers)[0] == 413
-
-
-@pytest.mark.parametrize("length", [b"-1", b"x", b""])
-def test_length_that_is_no_number_is_refused(length: bytes) -> None:
-    headers: Headers = [(b"content-length", length)]
-    assert send(App(ROUTES, limits=Limits()), "POST", "/echo", headers=headers)[0] == 422
+    assert ask(app, request("POST", "/echo", b"1234")).status == 413
 
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [(b"localhost", 200), (b"LOCALHOST:8000", 200), (b"[::1]:8000", 200), (b"evil.example", 403)],
+    [("localhost", 200), ("LOCALHOST:8000", 200), ("[::1]:8000", 200), ("evil.example", 403)],
 )
-def test_only_listed_hosts_are_answered(host: bytes, status: int) -> None:
+def test_only_listed_hosts_are_answered(host: str, status: int) -> None:
     app = App(ROUTES, limits=Limits(hosts=frozenset({"localhost", "[::1]"})))
-    assert send(app, "GET", "/things", headers=[(b"host", host)])[0] == status
-
-
-def test_slow_body_is_given_up() -> None:
-    app = App(ROUTES, limits=Limits(body_seconds=0.01))
-    answers: list[Message] = []
-
-    async def receive() -> Message:
-        await asyncio.sleep(60)
-        return {}
-
-    async def collect(message: Message) -> None:
-        answers.append(message)
-
-    scope: Message = {"type": "http", "method": "POST", "path": "/echo"}
-    scope["headers"] = [(b"content-length", b"5"), JSON]
-    asyncio.run(app(scope, receive, collect))
-    assert answers[0]["status"] == 503
+    assert ask(app, request("GET", "/things", headers={"host": host})).status == status
 
 
 def test_unforeseen_error_is_logged_and_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        status, _, body = send(App(BROKEN, limits=Limits()), "GET", "/broken")
+        status, _, body = ask(App(BROKEN, limits=Limits()), request("GET", "/broken"))
     assert status == 500
     assert b"secret" not in body
     assert "a secret of the server" in caplog.text
@@ -145,26 +92,12 @@ def test_unforeseen_error_is_logged_and_tells_nothing(caplog: pytest.LogCaptureF
 
 def test_answers_are_counted_by_path_and_status() -> None:
     app = App(ROUTES, limits=Limits())
-    send(app, "GET", "/things")
-    send(app, "GET", "/nothing")
+    ask(app, request("GET", "/things"))
+    ask(app, request("GET", "/nothing"))
     assert app.requests.lines()[2:] == [
         'http_requests_total{path="/things",status="200"} 1',
         'http_requests_total{path="unmatched",status="404"} 1',
     ]
-
-
-def test_application_follows_the_life_of_a_server() -> None:
-    sent: list[str] = []
-    events = ["lifespan.startup", "lifespan.shutdown"]
-
-    async def receive() -> Message:
-        return {"type": events.pop(0)}
-
-    async def collect(message: Message) -> None:
-        sent.append(message["type"])
-
-    asyncio.run(App(ROUTES, limits=Limits())({"type": "lifespan"}, receive, collect))
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 @pytest.mark.parametrize("kind", TowpathError.__subclasses__())
@@ -197,18 +130,17 @@ def test_a_fault_of_the_server_blames_nobody_and_tells_no_path(
 
 
 @pytest.mark.parametrize(
-    "kind", [b"text/plain", b"application/x-www-form-urlencoded", b"application/jsonp", b""]
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""]
 )
-def test_a_body_that_is_not_announced_as_json_is_refused(kind: bytes) -> None:
-    headers: Headers = [(b"content-length", b"2"), (b"content-type", kind)]
-    app = App(ROUTES, limits=Limits())
-    assert send(app, "POST", "/echo", parts=[b"{}"], headers=headers)[0] == 415
+def test_a_body_that_is_not_announced_as_json_is_refused(kind: str) -> None:
+    given = request("POST", "/echo", b"{}", headers={"content-type": kind})
+    assert ask(App(ROUTES, limits=Limits()), given).status == 415
 
 
 def test_json_may_name_its_character_set() -> None:
-    headers: Headers = [(b"content-type", b"Application/JSON; charset=utf-8")]
-    app = App(ROUTES, limits=Limits())
-    assert send(app, "POST", "/echo", parts=[b"{}"], headers=headers)[0] == 200
+    headers = {"content-type": "Application/JSON; charset=utf-8"}
+    given = request("POST", "/echo", b"{}", headers=headers)
+    assert ask(App(ROUTES, limits=Limits()), given).status == 200
 
 
 def test_unavailable_says_when_to_come_back() -> None:
@@ -229,14 +161,10 @@ def test_a_token_is_asked_for_before_the_body_is_read(tmp_path: Path) -> None:
         Route("POST", "/push", echo, scope="write"),
     )
     app = App(routes, limits=Limits(), tokens=Tokens(path))
-    known: Headers = [
-        (b"content-length", b"2"),
-        JSON,
-        (b"authorization", f"Bearer {token}".encode()),
-    ]
-    assert send(app, "POST", "/echo", parts=[b"{}"])[0] == 401
-    assert send(app, "POST", "/echo", parts=[b"{}"], headers=known)[0] == 200
-    assert send(app, "POST", "/push", parts=[b"{}"], headers=known)[0] == 403
+    known = {"authorization": f"Bearer {token}"}
+    assert ask(app, request("POST", "/echo", b"{}")).status == 401
+    assert ask(app, request("POST", "/echo", b"{}", headers=known)).status == 200
+    assert ask(app, request("POST", "/push", b"{}", headers=known)).status == 403
 
 
 def test_what_waits_for_a_disk_runs_in_a_thread() -> None:
@@ -244,12 +172,44 @@ def test_what_waits_for_a_disk_runs_in_a_thread() -> None:
         return Response(threading.current_thread().name.encode())
 
     app = App((Route("POST", "/push", where, threads="push"),), limits=Limits())
-    assert b"request" in send(app, "POST", "/push", parts=[b"{}"])[2]
+    assert b"request" in ask(app, request("POST", "/push", b"{}")).body
 
 
 def test_a_route_may_take_other_types_and_larger_bodies() -> None:
     routes = (Route("POST", "/push", echo, media_types=("text/csv",), body_bytes=9),)
-    headers: Headers = [(b"content-length", b"5"), (b"content-type", b"text/csv")]
     app = App(routes, limits=Limits(body_bytes=3))
-    assert send(app, "POST", "/push", parts=[b"12345"], headers=headers)[0] == 200
-    assert send(app, "POST", "/push", parts=[b"12345"])[0] == 415
+    told = {"content-type": "text/csv"}
+    assert ask(app, request("POST", "/push", b"12345", headers=told)).status == 200
+    assert ask(app, request("POST", "/push", b"12345")).status == 415
+
+
+def test_requests_are_answered_together_and_the_rest_one_by_one() -> None:
+    seen: list[int] = []
+
+    def together(requests: Sequence[Request]) -> list[Response | None]:
+        seen.append(len(requests))
+        return [Response(b"short") if one.body == b"1" else None for one in requests]
+
+    app = App((Route("POST", "/echo", echo, together=together, queued=True),), limits=Limits())
+    bodies = [b"1", b"2", b"1"]
+
+    async def asking() -> list[bytes]:
+        async with served(app) as server:
+            clients = [await server.connect() for _ in bodies]
+            await asyncio.sleep(0.05)
+            for client, body in zip(clients, bodies, strict=True):
+                client.say(request("POST", "/echo", body))
+            return [(await client.answer()).body for client in clients]
+
+    assert run(asking()) == [b"short", b"2", b"short"]
+    assert sum(seen) == 3
+
+
+def test_a_short_way_that_fails_is_an_error_of_each(caplog: pytest.LogCaptureFixture) -> None:
+    def together(requests: Sequence[Request]) -> list[Response | None]:
+        raise RuntimeError(len(requests))
+
+    app = App((Route("POST", "/echo", echo, together=together, queued=True),), limits=Limits())
+    with caplog.at_level(logging.ERROR):
+        assert ask(app, request("POST", "/echo", b"1")).status == 500
+    assert "RuntimeError" in caplog.text

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 FREE_GIGABYTES = 1.0
 UNDELIVERED = "lineage.undelivered"
-LIBRARIES = ("deltalake", "granian", "lmdb", "mlflow", "numba", "pyarrow", "sklearn", "skops")
+LIBRARIES = ("deltalake", "httptools", "lmdb", "mlflow", "numba", "pyarrow", "sklearn", "skops")
 
 
 @click.command()

@@ -22,10 +22,10 @@ from towpath.features.feature_set import (
 from towpath.features.online import META_KEY, Item
 from towpath.features.online.decode import TextMemory, decode
 from towpath.features.online.key import coerce_all, encode_key, row_keys
+from towpath.features.online.plain import PlainReader
 from towpath.features.online.plan import StatePlan, plan_of
-from towpath.features.online.single import KeyReader
 from towpath.features.online.warm import warm
-from towpath.features.single import SingleReader
+from towpath.features.plain_rows import PlainRows
 from towpath.features.spine import spine_columns, spine_name
 from towpath.features.view_reading import ViewReader
 
@@ -89,6 +89,7 @@ class Lookup:
         self._chained = {name for one in feature_set.derived for name in one.inputs}
         self._decode = msgspec.msgpack.Decoder(list[object]).decode
         self._spine_columns = spine_columns(self._spine)
+        self._plain = self.plain()
         warm()
 
     @property
@@ -146,6 +147,11 @@ class Lookup:
             NotFound: a view was never materialised.
             Conflict: a view was materialised by another release.
         """
+        if self._plain is not None and len(rows) == 1:
+            given = {name: [value] for name, value in rows[0].items()}
+            values = self._plain.values(self._checked(given, 1), at)
+            if values is not None:
+                return [values]
         return _rows(self.columns_by_rows(rows, at))
 
     def columns_by_keys(self, keys: Sequence[Mapping[str, object]], at: int) -> Columns:
@@ -205,13 +211,13 @@ class Lookup:
         cells[self.feature_set.at] = [at] * views.rows
         return self._complete(cells, views)
 
-    def single(self) -> SingleReader | None:
-        """Return what reads one row after the other; None where features take more than a read."""
+    def plain(self) -> PlainRows | None:
+        """Return what reads a few rows by a shorter way; None where features take more."""
         if self.feature_set.derived or self.feature_set.columns:
             return None
-        if not all(map(KeyReader.reads, self._plans)):
+        if not all(map(PlainReader.reads, self._plans)):
             return None
-        return SingleReader(self._reader, [self._keys[kind] for _, _, kind in self._reader.views])
+        return PlainRows(self._reader, [self._keys[kind] for _, _, kind in self._reader.views])
 
     def freshness(self) -> dict[str, int]:
         """Return for each view the time, in microseconds, up to which its events are known.

@@ -16,7 +16,7 @@ from towpath.serving.live import Live, Taken, watch
 from towpath.serving.log import PredictionLog
 from towpath.serving.predict import Answering
 from towpath.serving.server import Server
-from towpath.web.app import Limits
+from towpath.web.route import Limits
 from towpath.web.run import allowed_hosts, claimed_port, resolved, run
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from towpath.serving.message import BATCH_LIMIT
 from towpath.serving.openapi import document
 from towpath.serving.pointer import Arm
 from towpath.serving.predict import MICROSECONDS, Answering, predict_path
-from towpath.web.app import App, Limits, Route
+from towpath.web.app import App
 from towpath.web.message import Request, Response
 from towpath.web.metrics import Counter, Gauge, exposition
+from towpath.web.route import Limits, Route
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -75,7 +76,7 @@ class Server:
         limits: what is accepted.
 
     Attributes:
-        app: the ASGI application.
+        app: the application.
     """
 
     def __init__(self, endpoints: tuple[Answering, ...], *, limits: Limits) -> None:

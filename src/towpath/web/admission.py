@@ -1,7 +1,9 @@
 """A short queue before the work: what would wait too long is turned away at once.
 
-Work runs on the event loop, one piece at a time. After a millisecond of it the loop gets a turn,
-so that requests which arrived meanwhile are queued or refused while they are still young.
+Work runs on the event loop. What arrives together waits until the loop has looked at all that
+arrived, so that it can be done together; no timer holds it back. After a millisecond of work the
+loop gets a turn, so that requests which arrived meanwhile are queued or refused while they are
+still young.
 """
 
 from __future__ import annotations
@@ -9,43 +11,65 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from towpath.web.problem import Busy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeVar
+    from collections.abc import Callable, Sequence
 
-    T = TypeVar("T")
+    from towpath.web.message import Asker, Request
+    from towpath.web.route import Route
 
 TURN_SECONDS = 0.001
+# So much is done together at most: a large request gains nothing by company.
+MOST_TOGETHER = 32
+BYTES_TOGETHER = 8192
+
+
+class Waiting(NamedTuple):
+    """A request that is let in.
+
+    Args:
+        route: what answers it.
+        request: the request.
+        asker: who waits for the answer.
+    """
+
+    route: Route
+    request: Request
+    asker: Asker
 
 
 class Admission:
-    """Runs pieces of work, first come first served.
+    """Does pieces of work of one route together, first come first served.
 
     Args:
-        limit: how many may wait.
+        work: does some that have one route; it does not raise.
+        limit: how many may wait while work is done.
         turn_seconds: after how long the loop gets a turn.
-
-    Example:
-        >>> asyncio.run(Admission(limit=1).run(str.upper, "done"))
-        'DONE'
     """
 
-    def __init__(self, *, limit: int, turn_seconds: float = TURN_SECONDS) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[Waiting]], None],
+        *,
+        limit: int,
+        turn_seconds: float = TURN_SECONDS,
+    ) -> None:
         """Start with an empty queue."""
+        self._work = work
         self._limit = limit
         self._turn_seconds = turn_seconds
         self._begun = 0.0
         self._closed = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._called = False
+        self._queue: deque[Waiting] = deque()
 
     @property
     def waiting(self) -> int:
         """How many wait at present."""
-        return len(self._waiting)
+        return len(self._queue)
 
     def check(self) -> None:
         """Refuse early, before a body is read.
@@ -53,57 +77,53 @@ class Admission:
         Raises:
             Busy: the queue is full.
         """
-        if self._closed and len(self._waiting) >= self._limit:
+        if self._closed and len(self._queue) >= self._limit:
             message = f"The server is busy: {self._limit} requests wait already."
             raise Busy(message, hint="Send the request again after a second.")
 
-    async def run(self, work: Callable[..., T], *given: object) -> T:
-        """Do a piece of work, at once or when it is its turn.
-
-        Args:
-            work: is done on the event loop.
-            given: what it is called with.
+    def add(self, one: Waiting) -> None:
+        """Let a request in, whose turn comes after the loop has looked at what else arrived.
 
         Raises:
             Busy: the queue is full.
         """
-        if self._closed:
-            await self._turn()
-        try:
-            return work(*given)
-        finally:
-            self._leave()
-
-    async def _turn(self) -> None:
-        """Wait in the queue."""
         self.check()
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():
-                self._pass_on()
-            raise
-
-    def _leave(self) -> None:
-        """Let the next one in, after the loop has looked at what arrived if it is time for that."""
-        if perf_counter() - self._begun >= self._turn_seconds:
-            self._closed = True
+        self._queue.append(one)
+        if not self._called:
+            self._called = True
             asyncio.get_running_loop().call_soon(self._next_turn)
-        elif self._closed:
-            self._pass_on()
+        elif len(self._queue) >= MOST_TOGETHER and not self._closed:
+            self._go_on()
 
     def _next_turn(self) -> None:
         """Begin to count anew."""
+        self._called = self._closed = False
         self._begun = perf_counter()
-        self._pass_on()
+        self._go_on()
 
-    def _pass_on(self) -> None:
-        """Wake the first that still waits."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._closed = False
+    def _go_on(self) -> None:
+        """Work until the loop's turn comes."""
+        while self._queue:
+            some = self._some()
+            if some:
+                self._work(some)
+            if perf_counter() - self._begun >= self._turn_seconds:
+                self._closed = True
+                break
+        if (self._closed or self._queue) and not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _some(self) -> Sequence[Waiting]:
+        """Take what is next and can be done together, but for those that have gone."""
+        route, size = self._queue[0].route, 0
+        some: list[Waiting] = []
+        most = MOST_TOGETHER if route.together else 1
+        while self._queue and len(some) < most and self._queue[0].route is route:
+            size += len(self._queue[0].request.body)
+            if some and size > BYTES_TOGETHER:
+                break
+            one = self._queue.popleft()
+            if not one.asker.gone:
+                some.append(one)
+        return some

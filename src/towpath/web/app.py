@@ -1,108 +1,33 @@
-"""A small ASGI application: a table of routes, admission, problems and metrics around it."""
+"""A small application: a table of routes, with admission, problems and metrics around it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from towpath.core.errors import Invalid, did_you_mean
-from towpath.web.admission import Admission
-from towpath.web.body import Bodies, Receive, too_large
+from towpath.core.errors import did_you_mean
+from towpath.web.admission import Admission, Waiting
 from towpath.web.message import JSON, Request, Response
 from towpath.web.metrics import Counter, Gauge, Histogram
-from towpath.web.problem import (
-    Busy,
-    Missing,
-    Refused,
-    WrongMethod,
-    WrongType,
-    problem,
-)
+from towpath.web.problem import Missing, Refused, WrongMethod, WrongType, problem, too_large
+from towpath.web.route import Call
 from towpath.web.threads import Threads
 
 if TYPE_CHECKING:
-    from towpath.web.metrics import Sheet
-    from towpath.web.token import Tokens
+    from collections.abc import Mapping, Sequence
 
-# The types of ASGI itself: a scope and a message hold whatever their keys say.
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-Handler = Callable[[Request], Response]
+    from towpath.web.message import Asker
+    from towpath.web.metrics import Sheet
+    from towpath.web.route import Head, Limits, Route
+    from towpath.web.token import Tokens
 
 UNMATCHED = "unmatched"
 # So many different headers are remembered.
 REMEMBERED = 64
 
 
-class Route(msgspec.Struct, frozen=True):
-    """What answers one method on one path.
-
-    Args:
-        method: the HTTP method.
-        path: the path as it is, without parameters.
-        handler: turns a request into an answer.
-        queued: whether it waits in the queue of admission; what is cheap answers at once.
-        threads: name of the threads that it runs in, since it waits for a disk or a server; routes
-            of another name do not wait for them. Without it, it runs on the event loop.
-        prompt: tells whether it would come back at once at present; then it is as if it were
-            ``queued``, which costs less than a thread.
-        scope: what a token must allow, where the server asks for tokens; empty for nothing.
-        media_types: what a body may be.
-        body_bytes: size of a body, if another than the server's limit.
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    queued: bool = False
-    threads: str = ""
-    prompt: Callable[[], bool] | None = None
-    scope: str = ""
-    media_types: tuple[str, ...] = (JSON,)
-    body_bytes: int = 0
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What one server accepts.
-
-    Args:
-        waiting: requests that may wait for a turn.
-        threads: requests that may be in threads of one name.
-        body_bytes: size of a request's body.
-        body_seconds: time for a request's body to arrive.
-        hosts: names a client may call the server by, lower case without port; empty for any.
-    """
-
-    waiting: int = 64
-    threads: int = 16
-    body_bytes: int = 1 << 20
-    body_seconds: float = 10.0
-    hosts: frozenset[str] = frozenset()
-
-
-class Head(msgspec.Struct):
-    """What is read of a request's head.
-
-    Args:
-        length: announced size of the body, -1 where it is not announced.
-        host: the name by which the server is called.
-        media_type: what the body is announced as.
-        authorization: the header of that name.
-    """
-
-    length: int = 0
-    host: bytes = b""
-    media_type: bytes = b""
-    authorization: bytes = b""
-
-
 class App:
-    """An ASGI application over a table of routes.
+    """An application over a table of routes. All but the routes' own threads is for one event loop.
 
     Args:
         routes: the table.
@@ -111,6 +36,7 @@ class App:
         sheet: where the metrics are kept; one of the application's own by default.
 
     Attributes:
+        limits: what is accepted.
         requests: answers counted by path and status.
         seconds: time from a request's head to its answer by path.
         waiting: how many requests wait.
@@ -133,83 +59,79 @@ class App:
             "http_request_seconds", "Time to answer.", labels=("path",), sheet=sheet
         )
         self.waiting = Gauge("http_requests_waiting", "Requests in the queue.", sheet=sheet)
-        self._admission = Admission(limit=limits.waiting)
+        self._waiting = 0
+        self._admission = Admission(_answer_together, limit=limits.waiting)
         self._threads = {
             one.threads: Threads(limits.threads, waiting=limits.waiting)
             for one in routes
             if one.threads
         }
-        self._bodies = Bodies(limits.body_seconds)
         self._tokens = tokens
         self._routes: dict[str, dict[str, Route]] = {}
         for route in routes:
             self._routes.setdefault(route.path, {})[route.method] = route
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await _lifespan(receive, send)
-            return
-        start = perf_counter()
-        path: str = scope["path"]
+    def admit(self, head: Head, length: int) -> Call | Response:
+        """Look at a request's head; return why it is refused, if it is.
+
+        Args:
+            head: the head.
+            length: announced size of the body, 0 where it is not announced.
+        """
         try:
-            response = await self._respond(scope, receive)
-        except Exception as error:  # noqa: BLE001 - the outermost loop: logged or told to the client
-            response = problem(error)
-        await send(_start(response))
-        await send({"type": "http.response.body", "body": response.body})
+            return self._admitted(head, length)
+        except Exception as error:  # noqa: BLE001 - an outermost place: logged or told to the client
+            return problem(error)
+
+    def answer(self, call: Call, body: bytes, asker: Asker) -> None:
+        """Answer a request whose body has arrived, now or later."""
+        head, route = call.head, call.route
+        request = Request(route.method, route.path, body, call.media_type, head.query, call.caller)
+        try:
+            if call.queued:
+                self._admission.add(Waiting(route, request, asker))
+            elif route.threads:
+                threads = self._threads[route.threads]
+                threads.run(lambda: answered(route, request), asker.reply)
+            else:
+                asker.reply(answered(route, request))
+        except Exception as error:  # noqa: BLE001 - an outermost place: logged or told to the client
+            asker.reply(problem(error))
+
+    def count(self, path: str, response: Response, seconds: float) -> None:
+        """Count an answer, that took so many seconds from the request's head."""
         label = path if path in self._routes else UNMATCHED
         self.requests.add((label, str(response.status)))
-        self.seconds.observe(perf_counter() - start, (label,))
+        self.seconds.observe(seconds, (label,))
         waiting = self._admission.waiting
         for one in self._threads.values():
             waiting += one.waiting
-        self.waiting.put(waiting)
+        if waiting != self._waiting:
+            self._waiting = waiting
+            self.waiting.put(waiting)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        """Find the route and run it where it may take its time."""
-        head = _head(scope["headers"])
+    def _admitted(self, head: Head, length: int) -> Call:
+        """Find the route of a request, and check what its head says."""
+        headers = head.headers
         if self.limits.hosts:
-            self._check_host(head.host)
-        methods = self._routes.get(scope["path"])
-        route = methods.get(scope["method"]) if methods else None
+            self._check_host(headers.get(b"host", b""))
+        methods = self._routes.get(head.path)
+        route = methods.get(head.method) if methods else None
         limit = (route.body_bytes if route else 0) or self.limits.body_bytes
-        if head.length > limit:
-            await self._bodies.read(receive, limit, kept=False)
+        if length > limit:
             raise too_large(limit)
-        route = route or self._find(scope["method"], scope["path"])
-        caller = self._caller(route, head) if route.scope else ""
-        media_type = _media_type(route, head.media_type) if route.method == "POST" else JSON
+        route = route or self._find(head.method, head.path)
+        caller = self._caller(route, headers) if route.scope else ""
+        posted = route.method == "POST"
+        media_type = _media_type(route, headers.get(b"content-type", b"")) if posted else JSON
         queued = route.queued or (route.prompt is not None and route.prompt())
-        busy = self._busy(route, queued=queued)
-        kept = busy is None
-        body = b"" if head.length == 0 else await self._bodies.read(receive, limit, kept=kept)
-        if busy is not None:
-            raise busy
-        query = scope["query_string"].decode("latin-1") if "query_string" in scope else ""
-        request = Request(route.method, route.path, body, media_type, query, caller)
         if queued:
-            return await self._admission.run(route.handler, request)
-        if route.threads:
-            return await self._threads[route.threads].run(lambda: route.handler(request))
-        return route.handler(request)
+            self._admission.check()
+        elif route.threads:
+            self._threads[route.threads].check()
+        return Call(head, route, limit, media_type, caller, queued)
 
-    def _busy(self, route: Route, *, queued: bool) -> Busy | None:
-        """Return why a request is refused at once, if it is.
-
-        Its body is read all the same: a client that still writes when its connection closes would
-        see that, not the answer.
-        """
-        try:
-            if queued:
-                self._admission.check()
-            elif route.threads:
-                self._threads[route.threads].check()
-        except Busy as error:
-            return error
-        return None
-
-    def _caller(self, route: Route, head: Head) -> str:
+    def _caller(self, route: Route, headers: Mapping[bytes, bytes]) -> str:
         """Return who calls, empty where nobody asks.
 
         Raises:
@@ -218,7 +140,7 @@ class App:
         """
         if self._tokens is None:
             return ""
-        return self._tokens.caller(head.authorization, route.scope)
+        return self._tokens.caller(headers.get(b"authorization", b""), route.scope)
 
     def _find(self, method: str, path: str) -> Route:
         """Return the route, or say what is there instead."""
@@ -243,28 +165,33 @@ class App:
             raise Refused(message, hint=f"Call it as {', '.join(sorted(self.limits.hosts))}.")
 
 
-def _head(headers: list[tuple[bytes, bytes]]) -> Head:
-    """Read what is needed of a request's head.
+def answered(route: Route, request: Request) -> Response:
+    """Answer one request by its route; every error becomes an answer.
 
-    Raises:
-        Invalid: the announced length is no number.
+    Example:
+        >>> from towpath.web.route import Route
+        >>> echo = Route("POST", "/echo", lambda request: Response(request.body))
+        >>> answered(echo, Request("POST", "/echo", b"{}")).body
+        b'{}'
     """
-    head = Head()
-    for name, value in headers:
-        if name == b"content-length":
-            if not value.isdigit():
-                message = "The header content-length is not a number."
-                raise Invalid(message, hint="Send a number.")
-            head.length = int(value)
-        elif name == b"content-type":
-            head.media_type = value
-        elif name == b"host":
-            head.host = value
-        elif name == b"authorization":
-            head.authorization = value
-        elif name == b"transfer-encoding":
-            head.length = -1
-    return head
+    try:
+        return route.handler(request)
+    except Exception as error:  # noqa: BLE001 - an outermost place: logged or told to the client
+        return problem(error)
+
+
+def _answer_together(some: Sequence[Waiting]) -> None:
+    """Answer requests of one route."""
+    route = some[0].route
+    quick: Sequence[Response | None] = ()
+    if route.together is not None:
+        try:
+            quick = route.together([one.request for one in some])
+        except Exception as error:  # noqa: BLE001 - an outermost place: logged or told to the client
+            quick = [problem(error)] * len(some)
+    for place, one in enumerate(some):
+        response = quick[place] if quick else None
+        one.asker.reply(response or answered(route, one.request))
 
 
 def _media_type(route: Route, announced: bytes) -> str:
@@ -294,29 +221,3 @@ def _host_name(given: bytes) -> str:
     value = given.decode("latin-1")
     host, _, port = value.rpartition(":")
     return (host if port.isdigit() else value).lower()
-
-
-def _start(response: Response) -> Message:
-    """Return the first message of an answer."""
-    headers = [
-        (b"content-type", _encoded(response.media_type)),
-        (b"content-length", b"%d" % len(response.body)),
-    ]
-    if response.headers:
-        headers += ((name.encode(), value.encode()) for name, value in response.headers)
-    return {"type": "http.response.start", "status": response.status, "headers": headers}
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _encoded(media_type: str) -> bytes:
-    """Return a media type as a header has it."""
-    return media_type.encode()
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    """Follow the server's start and stop; nothing is opened or closed here."""
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

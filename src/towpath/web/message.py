@@ -1,6 +1,8 @@
-"""A request as a handler sees it, and the answer it returns."""
+"""A request as a handler sees it, the answer it returns, and who waits for that."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import msgspec
 
@@ -44,3 +46,16 @@ class Response(msgspec.Struct, frozen=True):
     status: int = 200
     media_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Asker(Protocol):
+    """Whoever waits for the answer to one request."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
+    def reply(self, response: Response) -> None:
+        """Send the answer, on the event loop."""
+        ...

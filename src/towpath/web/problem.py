@@ -46,6 +46,14 @@ class TooLarge(Invalid):
     """The request's body is over the limit."""
 
 
+class HeadTooLarge(Invalid):
+    """The request's head is over the limit."""
+
+
+class Malformed(Invalid):
+    """What arrives is no request."""
+
+
 class WrongMethod(Invalid):
     """The path exists, but not for this method."""
 
@@ -54,6 +62,8 @@ class WrongMethod(Invalid):
 # client hears neither paths nor reasons.
 TOLD: dict[type[Exception], int] = {
     TooLarge: 413,
+    HeadTooLarge: 431,
+    Malformed: 400,
     WrongMethod: 405,
     WrongType: 415,
     Invalid: 422,
@@ -76,6 +86,7 @@ TITLES = {
     413: "Request too large",
     415: "Unsupported type",
     422: "Invalid request",
+    431: "Request head too large",
     500: "Unexpected error",
     503: "Unavailable",
 }
@@ -137,3 +148,13 @@ def problem(error: Exception) -> Response:
     if status == FAULT:
         headers = (("retry-after", str(RETRY_SECONDS)),)
     return Response(to_json(body), status=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def too_large(limit: int) -> TooLarge:
+    """Say that a body is over a limit.
+
+    Example:
+        >>> too_large(10).message
+        'The body is over 10 bytes.'
+    """
+    return TooLarge(f"The body is over {limit} bytes.", hint="Send fewer rows in one request.")

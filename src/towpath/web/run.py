@@ -1,4 +1,4 @@
-"""One process that answers HTTP: a port of its own, granian in front of an application."""
+"""One process that answers HTTP: a port of its own, connections in front of an application."""
 
 from __future__ import annotations
 
@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server as Granian
 
 from towpath.core.errors import Conflict, Invalid
 from towpath.core.lock import acquired
+from towpath.web.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,14 +28,13 @@ if TYPE_CHECKING:
     from towpath.web.app import App
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-HEADER_MILLISECONDS = 5_000
 # A connection that is idle takes the place of another, so there are many more of them than requests
 # that may wait; those beyond wait in the system's own queue.
 BACKLOG = 1024
 MOST_CONNECTIONS = 4096
 OTHER_FILES = 128
-PROBE_SECONDS = 0.02
-PROBE_LIMIT = 10.0
+# So long requests under way may take at the end.
+GRACE_SECONDS = 30.0
 
 
 def run(app: App, address: tuple[str, int], ready: Callable[[str], None]) -> None:
@@ -153,28 +149,17 @@ def allowed_hosts(address: str) -> frozenset[str]:
 async def _serve(app: App, address: tuple[str, int], ready: Callable[[str], None]) -> None:
     """Run the server in this process until a signal."""
     host, port = address
-    granian = Granian(
-        app,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
-        backlog=BACKLOG,
-        backpressure=_connections(),
-        websockets=False,
-        log_level=LogLevels.error,
-        log_dictconfig={"incremental": True, "handlers": {}, "loggers": {}},
-    )
-    loop = asyncio.get_running_loop()
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, granian.signal_handler_interrupt)
-    serving = asyncio.create_task(granian.serve())
-    announcing = asyncio.create_task(_announce(address, ready))
-    await serving
-    if announcing.done():
-        announcing.result()
-    announcing.cancel()
+        loop.add_signal_handler(one, stopped.set)
+    listener = Listener(app, most=_connections())
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=True)
+    listener.listen(listening)
+    shown = f"[{host}]" if ":" in host else host
+    ready(f"http://{shown}:{port}")
+    await stopped.wait()
+    await listener.drained(GRACE_SECONDS)
 
 
 def _connections() -> int:
@@ -189,19 +174,3 @@ def _connections() -> int:
 def _count(limit: int) -> int:
     """Return a limit as a number, also where there is none."""
     return sys.maxsize if limit == resource.RLIM_INFINITY else limit
-
-
-async def _announce(address: tuple[str, int], ready: Callable[[str], None]) -> None:
-    """Call ``ready`` once the server takes connections."""
-    host, port = address
-    async with asyncio.timeout(PROBE_LIMIT):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except OSError:
-                await asyncio.sleep(PROBE_SECONDS)
-                continue
-            writer.close()
-            break
-    shown = f"[{host}]" if ":" in host else host
-    ready(f"http://{shown}:{port}")

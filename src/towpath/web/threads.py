@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from towpath.web.problem import Busy
@@ -21,10 +22,6 @@ class Threads:
     Args:
         limit: how many run at once.
         waiting: how many more may wait; as many by default.
-
-    Example:
-        >>> asyncio.run(Threads(1).run(lambda: "done"))
-        'done'
     """
 
     def __init__(self, limit: int, *, waiting: int | None = None) -> None:
@@ -49,8 +46,12 @@ class Threads:
             message = f"The server is busy: {self.waiting} requests wait already."
             raise Busy(message, hint="Send the request again after a second.")
 
-    async def run(self, work: Callable[[], T]) -> T:
+    def run(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
         """Do a piece of work in a thread.
+
+        Args:
+            work: what is done; it does not raise.
+            done: called on the event loop with what it returned.
 
         Raises:
             Busy: too much waits already.
@@ -59,16 +60,16 @@ class Threads:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._limit, thread_name_prefix="request")
         self.running += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, _done, work)
-        finally:
+        loop = asyncio.get_running_loop()
+
+        def end(found: T) -> None:
             self.running -= 1
+            done(found)
 
+        def begin() -> None:
+            found = work()
+            # The loop may have stopped meanwhile: then nobody waits.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(end, found)
 
-def _done(work: Callable[[], T]) -> T:
-    """Do a piece of work; a future takes no StopIteration, and would be waited for in vain."""
-    try:
-        return work()
-    except StopIteration as error:
-        message = "the work ended by StopIteration"
-        raise RuntimeError(message) from error
+        self._pool.submit(begin)

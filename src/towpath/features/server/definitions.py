@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from towpath.features.online import OnlineStore
-    from towpath.features.single import SingleReader
     from towpath.features.view import FeatureView
     from towpath.lake.lake import Lake
 
@@ -72,7 +71,7 @@ def asked_set(known: Definitions, name: str) -> Asked:
         key=tuple(spine.column(one).replace(nullable=False) for one in spine.key),
         row=tuple(spine.column(one) for one in lookup.needed),
         version=lookup.definition,
-        single=_single(known, lookup),
+        plain=lookup.plain(),
     )
 
 
@@ -111,13 +110,8 @@ def asked_views(known: Definitions, names: tuple[str, ...]) -> Asked:
         views=names,
         key=(),
         row=tuple(keys.values()),
-        single=_single(known, lookup),
+        plain=lookup.plain(),
     )
-
-
-def _single(known: Definitions, lookup: Lookup) -> SingleReader | None:
-    """Return the short way to one row; a store on another server takes longer than it spares."""
-    return None if known.store.remote else lookup.single()
 
 
 def _features(lookup: Lookup, views: Mapping[str, FeatureView]) -> tuple[Feature, ...]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from towpath.core.errors import Invalid, did_you_mean
+from towpath.core.errors import Invalid, TowpathError, did_you_mean
 from towpath.core.instant import to_micros
 from towpath.features.server.definitions import asked_set, asked_views
 from towpath.features.server.encode import Statuses, Times, cells, never
 from towpath.features.server.given import checked_columns
-from towpath.features.server.single_row import SingleRow
+from towpath.features.server.plain_answers import PlainAnswers, Question
 from towpath.web.message import Response
 from towpath.web.problem import Missing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from towpath.core.clock import Clock
     from towpath.features.columns import Columns
     from towpath.features.server.definitions import Definitions
@@ -73,14 +76,14 @@ class Plan(NamedTuple):
         picks: the features, each run of those of one view by that view's number.
         by_key: whether the spine's rows are found by their key.
         metadata: names of the answer's columns as JSON.
-        single: answers for one row after the other, where that can be.
+        plain: answers for one row by a shorter way, where that can be.
     """
 
     asked: Asked
     picks: tuple[tuple[int | None, Picks], ...]
     by_key: bool
     metadata: msgspec.Raw
-    single: SingleRow | None
+    plain: PlainAnswers | None
 
 
 class FeastReads:
@@ -110,23 +113,49 @@ class FeastReads:
             Missing: no such feature set, view or feature.
             Invalid: keys that do not fit, or a question that has no single answer.
         """
+        plan, (entities, given) = self._question(request)
+        at = to_micros(self._clock.now())
+        rows = len(next(iter(entities.values())))
+        columns = plan.asked.read(given, at, rows=rows, by_key=plan.by_key)
+        if self._reads.due():
+            self._reads.note(plan.asked, columns, at)
+        return Response(self._encode(_answer(plan, entities, columns)))
+
+    def together(self, requests: Sequence[Request]) -> list[Response | None]:
+        """Answer the usual questions about one row each, by one look at the store for all.
+
+        None stands for every other one, which ``answer`` is for.
+        """
+        answers: list[Response | None] = [None] * len(requests)
+        usual: dict[PlainAnswers, dict[int, Question]] = {}
+        for place, request in enumerate(requests):
+            # The long way knows what to answer then, and below.
+            with suppress(msgspec.DecodeError, TowpathError):
+                plan, question = self._question(request)
+                if plan.plain is not None and question.is_usual:
+                    usual.setdefault(plan.plain, {})[place] = question
+        at = to_micros(self._clock.now())
+        for plain, questions in usual.items():
+            with suppress(TowpathError):
+                rows = plain.read([*questions.values()], at)
+                for (place, question), row in zip(questions.items(), rows, strict=True):
+                    if row is None:
+                        continue
+                    answers[place] = Response(plain.write(question, row))
+                    if self._reads.due():
+                        newest = [key.wholes[-1] for key in row]
+                        self._reads.note_found(plain.views, newest, at)
+        return answers
+
+    def _question(self, request: Request) -> tuple[Plan, Question]:
+        """Read a request, and find out how it is answered; raises as ``answer`` does."""
         body = self._decode(request.body)
         plan = self._plan(body)
-        asked = plan.asked
-        at = to_micros(self._clock.now())
-        needed = asked.key if plan.by_key else asked.row
+        needed = plan.asked.key if plan.by_key else plan.asked.row
         known = () if plan.by_key else self._spine_names(body)
         given = checked_columns(body.entities, needed, known=known)
         entities = {name: given.get(name, values) for name, values in body.entities.items()}
-        due, rows = self._reads.due(), len(next(iter(entities.values())))
-        if plan.single and not due and rows == 1:
-            written = plan.single.answer(entities, given, at)
-            if written is not None:
-                return Response(written)
-        columns = asked.read(given, at, rows=rows, by_key=plan.by_key)
-        if due:
-            self._reads.note(asked, columns, at)
-        return Response(self._encode(_answer(plan, entities, columns)))
+        return plan, Question(entities, given)
 
     def _spine_names(self, body: OnlineRequest) -> tuple[str, ...]:
         """Return the names that a row may have beside those that are needed."""
@@ -159,9 +188,11 @@ class FeastReads:
         names = [*body.entities, *shown]
         metadata = msgspec.Raw(self._encode({"feature_names": names}))
         runs = tuple((view, tuple(run)) for view, run in groupby(picks, lambda pick: pick[1].view))
-        single = asked.single
-        row = SingleRow(single, picks, metadata) if single and not by_key else None
-        return Plan(asked, runs, by_key, metadata, row)
+        rows = asked.plain
+        plain = None
+        if rows is not None and not by_key:
+            plain = PlainAnswers(rows, asked.views, picks=picks, metadata=metadata)
+        return Plan(asked, runs, by_key, metadata, plain)
 
     def _by_references(self, references: tuple[str, ...]) -> tuple[Asked, Picks]:
         """Find what answers for references, and which of its columns they name."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from towpath.features.feature_set import Value
     from towpath.features.lookup import Lookup
     from towpath.features.view import FeatureView
-    from towpath.web.app import Handler
     from towpath.web.message import Request, Response
+    from towpath.web.route import Handler
 
 
 class Fallback:

@@ -11,6 +11,8 @@ from towpath.features.columns import DEFAULT, NOT_FOUND
 from towpath.web.metrics import Counter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from towpath.features.columns import Columns
     from towpath.features.server.source import Asked
     from towpath.web.metrics import Sheet
@@ -63,3 +65,11 @@ class Reads:
                 self._rows.add((name,), columns.rows)
                 self._found.add((name,), there.size)
                 self._age.add((name,), int(np.sum(at - there)) / MICROSECONDS)
+
+    def note_found(self, views: Sequence[str], newest: Sequence[int], at: int) -> None:
+        """Look at an answer about one row, that has events in every view."""
+        with self._guard:
+            for name, moment in zip(views, newest, strict=True):
+                self._rows.add((name,))
+                self._found.add((name,))
+                self._age.add((name,), (at - moment) / MICROSECONDS)

@@ -13,7 +13,8 @@ from towpath.features.online.breaker import BreakingStore
 from towpath.features.server.push import Pushes
 from towpath.features.server.replay import Replay
 from towpath.features.server.server import FeatureServer
-from towpath.web.app import App, Limits
+from towpath.web.app import App
+from towpath.web.route import Limits
 from towpath.web.run import allowed_hosts, claimed_port, resolved, run
 from towpath.web.scoreboard import Scoreboard
 from towpath.web.token import Tokens

@@ -23,9 +23,9 @@ from towpath.features.server.push import BODY_BYTES, Pushes, push_path
 from towpath.features.server.push_metrics import push_metrics
 from towpath.features.server.reads import Reads
 from towpath.features.warm import empty_row, warm
-from towpath.web.app import Route
 from towpath.web.message import ARROW, JSON, Request, Response
 from towpath.web.metrics import exposition
+from towpath.web.route import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class FeatureServer:
         sheet: where the numbers for ``/metrics`` are kept; those of other workers are there too.
 
     Attributes:
-        app: the ASGI application.
+        app: the application.
 
     Raises:
         Invalid: a definition does not fit the views and datasets.
@@ -146,7 +146,7 @@ class FeatureServer:
                 Route, "POST", threads="read", prompt=lambda: store.is_prompt, scope="read"
             )
         return (
-            ask("/get-online-features", told(feast.answer)),
+            ask("/get-online-features", told(feast.answer), together=feast.together),
             *(ask(one.path, told(one.answer)) for one in self._sets),
         )
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from towpath.features.columns import Columns
-    from towpath.features.single import SingleReader
+    from towpath.features.plain_rows import PlainRows
     from towpath.lake.dataset import Column
 
 Given = dict[str, list[object]]
@@ -67,7 +67,7 @@ class Asked(NamedTuple):
         key: columns by which the spine's rows are found; none where there is no spine.
         row: columns that are needed to compute the features without a stored row.
         version: of the feature set's definition.
-        single: reads one row after the other, where that is all that it takes.
+        plain: reads a few rows by a shorter way, where that is all that it takes.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Asked(NamedTuple):
     key: tuple[Column, ...]
     row: tuple[Column, ...]
     version: str = ""
-    single: SingleReader | None = None
+    plain: PlainRows | None = None
 
     def read(self, given: Given, at: int, *, rows: int, by_key: bool) -> Columns:
         """Return the features of so many rows by their keys, or of rows that the caller gives."""

@@ -16,9 +16,8 @@ from towpath.features.online.memory import MemoryStore
 from towpath.features.server.definitions import Definitions
 from towpath.features.server.feast import FeastReads
 from towpath.features.server.reads import SAMPLED, Reads
-from towpath.features.single import SingleReader
 from towpath.features.view import Aggregate, FeatureView, Latest
-from towpath.web.message import Request
+from towpath.web.message import Request, Response
 
 if TYPE_CHECKING:
     from tests.features.conftest import World
@@ -48,7 +47,7 @@ LANDING = FeatureView("landing", "arrivals", ("tail",), (Latest("landed"), Lates
 EVERY = FeatureView("every", "arrivals", (), (Aggregate("count", "", MONTH),))
 LANDINGS = ["landing:passengers", "landing:landed"]
 PLANES = [f"plane:{one.name}" for one in PLANE.features]
-Answer = tuple[dict[str, list[dict[str, object]]], bool]
+Shown = dict[str, list[dict[str, object]]]
 
 
 @pytest.fixture(scope="module")
@@ -63,44 +62,77 @@ def known(world: World) -> Definitions:
     return Definitions(store, {fleet.name: fleet}, views, world.lake.datasets)
 
 
-def ask(known: Definitions, features: list[str], at: int, *, short: bool) -> list[Answer]:
-    """Ask for every key; tell of each answer whether the short way gave it."""
+def ask(known: Definitions, features: list[str], at: int) -> tuple[list[Shown], list[Shown | None]]:
+    """Ask for every key one by one, and for all together by the short way."""
     reads = FeastReads(known, clock=SimulatedClock(from_micros(at)), reads=Reads())
     name, values = ("tail", TAILS) if features != CARRIER else ("carrier", CARRIERS)
-    taken: list[bool] = []
-    with pytest.MonkeyPatch.context() as patch:
-        read = SingleReader.read
-
-        def noted(self: SingleReader, row: dict[str, list[object]], when: int) -> object:
-            found = read(self, row, when) if short else None
-            taken.append(found is not None)
-            return found
-
-        patch.setattr(SingleReader, "read", noted)
-        found = []
-        for value in values:
-            body = json.dumps({"features": features, "entities": {name: [value]}}).encode()
-            answer = reads.answer(Request("POST", "/get-online-features", body))
-            found.append((json.loads(answer.body), any(taken)))
-            taken.clear()
-    return found
+    requests = [
+        Request(
+            "POST",
+            "/get-online-features",
+            json.dumps({"features": features, "entities": {name: [value]}}).encode(),
+        )
+        for value in values
+    ]
+    long = [json.loads(reads.answer(one).body) for one in requests]
+    short = [None if one is None else json.loads(one.body) for one in reads.together(requests)]
+    assert [*map(reads.together, zip(requests))] == [[one] for one in reads.together(requests)]
+    return long, short
 
 
 @pytest.mark.parametrize("features", [PLANES, PLANES[::-1], PLANES[1:2], LANDINGS, CARRIER])
 @pytest.mark.parametrize("at", [END, END - 6 * 24 * HOUR, START + 9 * HOUR])
 def test_both_ways_give_one_answer(known: Definitions, features: list[str], at: int) -> None:
-    short, long = (ask(known, features, at, short=one) for one in (True, False))
-    assert [answer for answer, _ in short] == [answer for answer, _ in long]
-    assert not any(way for _, way in long)
+    long, short = ask(known, features, at)
+    for one, other in zip(long, short, strict=True):
+        assert other in (None, one)
 
 
 def test_the_short_way_is_taken(known: Definitions) -> None:
-    asked = ask(known, PLANES, END, short=True)
-    # The first answer is one of the sample that is looked at.
-    assert [way for _, way in asked] == [False, *[True] * 7, *[False] * 4]
-    assert len(TAILS) < SAMPLED
-    statuses = [column["statuses"] for column in asked[1][0]["results"]]
+    _, short = ask(known, PLANES, END)
+    assert [one is not None for one in short] == [*[True] * 8, *[False] * 4]
+    assert short[1] is not None
+    statuses = [column["statuses"] for column in short[1]["results"]]
     assert statuses == [*[["PRESENT"]] * 3, ["NULL_VALUE"], ["PRESENT"]]
+
+
+def test_questions_of_all_kinds_are_told_apart(known: Definitions) -> None:
+    reads = FeastReads(known, clock=SimulatedClock(from_micros(END)), reads=Reads())
+    good = {"features": PLANES, "entities": {"tail": ["n1"]}}
+    other = {"features": PLANES[:1], "entities": {"tail": ["n2"]}}
+    bodies: list[object] = [
+        good,
+        {**good, "entities": {"tail": ["n1", "n2"]}},
+        {**good, "entities": {"tail": []}},
+        {**good, "entities": {"tail": [7]}},
+        {**good, "features": ["plane:nothing"]},
+        other,
+        {"entities": 3},
+        good,
+    ]
+    requests = [Request("POST", "/get-online-features", json.dumps(one).encode()) for one in bodies]
+    found = reads.together([*requests, Request("POST", "/get-online-features", b"{")])
+    assert [one is not None for one in found] == [True, *[False] * 4, True, False, True, False]
+    assert found[0] == found[7] == Response(reads.answer(requests[0]).body)
+    assert found[5] == Response(reads.answer(requests[5]).body)
+
+
+def test_what_is_read_is_counted_on_both_ways(known: Definitions) -> None:
+    body = json.dumps({"features": PLANES, "entities": {"tail": ["n1"]}}).encode()
+    requests = [Request("POST", "/get-online-features", body)] * SAMPLED
+    counted = []
+    for short in (True, False):
+        reads = Reads()
+        feast = FeastReads(known, clock=SimulatedClock(from_micros(END)), reads=reads)
+        if short:
+            feast.together(requests)
+        else:
+            for one in requests:
+                feast.answer(one)
+        counted.append([metric.lines() for metric in reads.metrics])
+    assert counted[0][0][-1] == 'feature_rows_total{view="plane"} 1'
+    counted[1][2] = counted[0][2]
+    assert counted[0] == counted[1]
 
 
 @pytest.mark.parametrize("carriers", [["UA"], ["UA", "AA"], ["ZZ"] * 3])

@@ -1,0 +1,389 @@
+"""What a connection does with what clients say, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.web.client import Client, ask, request, run, served
+
+from towpath.web.app import App
+from towpath.web.message import Request, Response
+from towpath.web.reader import DISCARDED, HEAD_BYTES
+from towpath.web.route import Limits, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+LARGE = b"x" * 1_000_000
+CHUNKED = (
+    b"POST /echo HTTP/1.1\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+
+
+def echo(given: Request) -> Response:
+    return Response(given.body, headers=(("x-path", given.path), ("x-query", given.query)))
+
+
+def slow(given: Request) -> Response:
+    time.sleep(0.05)
+    return Response(given.body)
+
+
+def application(**limits: float) -> App:
+    routes = (
+        Route("GET", "/things", echo),
+        Route("GET", "/large", lambda _: Response(LARGE)),
+        Route("GET", "/two words", echo),
+        Route("POST", "/echo", echo, queued=True),
+        Route("POST", "/slow", slow, threads="slow"),
+    )
+    return App(routes, limits=Limits(**limits))  # type: ignore[arg-type]  # whole or not, as each says
+
+
+def with_client(
+    work: Callable[[Client], Awaitable[object]], *, app: App | None = None, most: int = 100
+) -> None:
+    """Do something with one connection."""
+
+    async def connected() -> None:
+        async with served(app or application(), most=most) as server:
+            await work(await server.connect())
+
+    run(connected())
+
+
+def test_requests_of_one_connection_are_answered_one_after_the_other() -> None:
+    async def work(client: Client) -> None:
+        for number in range(5):
+            client.say(request("POST", "/echo", b"%d" % number))
+            found = await client.answer()
+            assert (found.status, found.body) == (200, b"%d" % number)
+            assert "connection" not in found.headers
+            assert found.headers["date"].endswith("GMT")
+
+    with_client(work)
+
+
+def test_answers_keep_the_order_of_requests_that_were_sent_at_once() -> None:
+    paths = ["/slow", "/echo", "/nothing", "/slow", "/echo"]
+
+    async def work(client: Client) -> None:
+        client.say(b"".join(request("POST", path, b"%d" % at) for at, path in enumerate(paths)))
+        found = [await client.answer() for _ in paths]
+        assert [one.status for one in found] == [200, 200, 404, 200, 200]
+        assert [found[at].body for at in (0, 1, 3, 4)] == [b"0", b"1", b"3", b"4"]
+
+    with_client(work)
+
+
+def test_thousands_of_requests_at_once_are_answered() -> None:
+    async def work(client: Client) -> None:
+        client.say(request("POST", "/slow") + 5000 * b"GET /things HTTP/1.1\r\n\r\n")
+        assert [(await client.answer()).status for _ in range(5001)] == [200] * 5001
+
+    with_client(work)
+
+
+def test_a_request_may_come_byte_by_byte() -> None:
+    given = request("POST", "/echo?a=b", b"body")
+    found = ask(application(), *(given[at : at + 1] for at in range(len(given))))
+    assert (found.status, found.body) == (200, b"body")
+    assert found.headers["x-query"] == "a=b"
+
+
+def test_a_body_may_come_in_chunks_and_what_follows_it_is_no_header() -> None:
+    given = CHUNKED + b"2\r\nab\r\n1\r\nc\r\n0\r\ncontent-type: x/y\r\n\r\n"
+    found = ask(application(), given)
+    assert (found.status, found.body) == (200, b"abc")
+
+
+def test_who_asks_whether_to_send_a_body_is_told() -> None:
+    async def work(client: Client) -> None:
+        asks = {"expect": "100-continue", "content-length": "3"}
+        client.say(request("POST", "/echo", headers=asks))
+        assert (await client.answer()).status == 100
+        client.say(b"abc")
+        assert (await client.answer()).body == b"abc"
+        client.say(request("POST", "/nothing", headers=asks))
+        refused = await client.answer()
+        assert (refused.status, refused.headers["connection"]) == (404, "close")
+        assert await client.closed()
+
+    with_client(work)
+
+
+def test_head_tells_of_the_body_and_does_not_send_it() -> None:
+    async def work(client: Client) -> None:
+        client.say(request("HEAD", "/large"))
+        assert (await client.answer(bare=True)).headers["content-length"] == str(len(LARGE))
+        client.say(request("GET", "/things"))
+        assert (await client.answer()).status == 200
+
+    with_client(work)
+
+
+@pytest.mark.parametrize(
+    ("version", "wish", "says"),
+    [
+        ("1.0", "", "close"),
+        ("1.0", "keep-alive", "keep-alive"),
+        ("1.1", "close", "close"),
+        ("1.1", "", None),
+    ],
+)
+def test_a_connection_stays_or_ends_as_its_client_wishes(
+    version: str, wish: str, says: str | None
+) -> None:
+    wished = f"connection: {wish}\r\n" if wish else ""
+    given = f"GET /things HTTP/{version}\r\n{wished}\r\n".encode()
+
+    async def work(client: Client) -> None:
+        client.say(given)
+        assert (await client.answer()).headers.get("connection") == says
+        if says == "close":
+            assert await client.closed()
+        else:
+            client.say(given)
+            assert (await client.answer()).status == 200
+
+    with_client(work)
+
+
+HELLO = bytes.fromhex("16030100c8010000c40303")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (HELLO, 400),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET /things HTTP/1.1\nhost: a\n\n", 400),
+        (b"POST /echo HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\ncontent-length: x\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400),
+        (b"GET /things HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400),
+        (b"GET /things HTTP/1.1\r\nauthorization: a\r\nAuthorization: b\r\n\r\n", 400),
+        (b"CONNECT other:80 HTTP/1.1\r\n\r\n", 400),
+        (b"GET " + b"/" + b"x" * 2 * HEAD_BYTES, 431),
+    ],
+)
+def test_what_is_no_request_is_told_so_and_the_connection_ends(given: bytes, status: int) -> None:
+    async def work(client: Client) -> None:
+        client.say(given[:10])
+        await asyncio.sleep(0.01)
+        for at in range(10, len(given), HEAD_BYTES):
+            client.say(given[at : at + HEAD_BYTES])
+            await asyncio.sleep(0.01)
+        found = await client.answer()
+        assert found.status == status
+        assert found.headers["content-type"] == "application/problem+json"
+        assert json.loads(found.body)["hint"]
+        client.say(request("GET", "/things"))
+        assert await client.closed()
+
+    with_client(work)
+
+
+def test_a_head_may_be_large_also_behind_another_body() -> None:
+    many = {f"x-{number}": "y" * 50 for number in range(500)}
+    body = b"z" * 3 * HEAD_BYTES
+
+    async def work(client: Client) -> None:
+        given = request("POST", "/echo", body) + request("GET", "/things", headers=many)
+        client.say(given[:-10])
+        assert (await client.answer()).body == body
+        client.say(given[-10:])
+        assert (await client.answer()).status == 200
+
+    with_client(work)
+
+
+@pytest.mark.parametrize("wanted", ["h2c", "websocket"])
+def test_a_wish_for_another_protocol_is_not_heard(wanted: str) -> None:
+    wish = {
+        "connection": "Upgrade, HTTP2-Settings",
+        "upgrade": wanted,
+        "http2-settings": "AAMAAABk",
+    }
+    chunked = CHUNKED[:-2] + f"connection: upgrade\r\nupgrade: {wanted}\r\n\r\n".encode()
+
+    async def work(client: Client) -> None:
+        client.say(request("POST", "/echo", b"1", headers=wish) + request("POST", "/echo", b"2"))
+        assert [(await client.answer()).body for _ in range(2)] == [b"1", b"2"]
+        client.say(chunked + b"2\r\nab\r\n0\r\n\r\n" + request("GET", "/things", headers=wish))
+        assert [(await client.answer()).body for _ in range(2)] == [b"ab", b""]
+        client.say(request("POST", "/echo", b"345", headers=wish)[:-2])
+        await asyncio.sleep(0.01)
+        client.say(b"45")
+        assert (await client.answer()).body == b"345"
+
+    with_client(work)
+
+
+@pytest.mark.parametrize("path", ["/slow", "/echo"])
+@pytest.mark.parametrize("wish", [{}, {"connection": "close"}])
+def test_a_client_that_says_no_more_still_gets_its_answer(path: str, wish: dict[str, str]) -> None:
+    async def work(client: Client) -> None:
+        client.say(request("POST", path, b"1", headers=wish))
+        client.end()
+        assert (await client.answer()).body == b"1"
+        assert await client.closed()
+
+    with_client(work)
+
+
+def test_a_path_is_decoded_and_may_name_the_server() -> None:
+    assert ask(application(), request("GET", "/two%20words")).headers["x-path"] == "/two words"
+    found = ask(application(), request("GET", "http://localhost/things?a=%20"))
+    assert found.headers["x-query"] == "a=%20"
+
+
+def test_a_body_over_the_limit_is_taken_and_refused_and_the_next_request_answered() -> None:
+    async def work(client: Client) -> None:
+        for given in (request("POST", "/echo", b"1234"), CHUNKED + b"4\r\n1234\r\n0\r\n\r\n"):
+            client.say(given)
+            assert (await client.answer()).status == 413
+        client.say(request("POST", "/echo", b"123"))
+        assert (await client.answer()).body == b"123"
+
+    with_client(work, app=application(body_bytes=3))
+
+
+def test_a_body_without_end_is_not_taken_for_ever() -> None:
+    async def work(client: Client) -> None:
+        client.say(request("POST", "/echo", headers={"content-length": str(10**9)}))
+        client.say(b"x" * (DISCARDED * 1000 + 1))
+        found = await client.answer()
+        assert (found.status, found.headers["connection"]) == (413, "close")
+        client.say(b"x" * 1000)
+        assert await client.closed()
+
+    with_client(work, app=application(body_bytes=1000))
+
+
+def test_a_slow_body_is_given_up_and_told_so() -> None:
+    async def work(client: Client) -> None:
+        client.say(request("POST", "/echo", b"123")[:-1])
+        found = await client.answer()
+        assert (found.status, found.headers["retry-after"]) == (503, "1")
+        assert b"did not arrive within 0.05 s" in found.body
+        assert await client.closed()
+
+    with_client(work, app=application(body_seconds=0.05))
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /things HTTP/1.1\r\nho"])
+def test_a_slow_head_is_given_up(said: bytes) -> None:
+    async def work(client: Client) -> None:
+        client.say(said)
+        assert await client.closed()
+
+    with_client(work, app=application(head_seconds=0.05))
+
+
+def test_an_idle_connection_is_closed_in_the_end_but_none_that_waits() -> None:
+    async def work(client: Client) -> None:
+        for _ in range(3):
+            client.say(request("POST", "/slow", b"1"))
+            assert (await client.answer()).body == b"1"
+        assert await client.closed()
+
+    with_client(work, app=application(idle_seconds=0.3, head_seconds=0.01, body_seconds=0.01))
+
+
+def test_a_client_that_does_not_read_is_not_answered_further_until_it_does() -> None:
+    app = application()
+
+    async def work(client: Client) -> None:
+        count = 100
+        client.say(count * request("GET", "/large"))
+        await asyncio.sleep(0.2)
+        begun = sum(float(line.split()[-1]) for line in app.requests.lines()[2:])
+        assert begun < count / 2
+        for _ in range(count):
+            assert len((await client.answer()).body) == len(LARGE)
+
+    with_client(work, app=app)
+
+
+def test_who_goes_away_while_waiting_harms_nobody() -> None:
+    async def work() -> None:
+        async with served(application()) as server:
+            gone = [await server.connect() for _ in range(5)]
+            for one in gone:
+                one.say(request("POST", "/slow") + request("GET", "/large"))
+            await asyncio.sleep(0.01)
+            for one in gone:
+                one.writer.transport.abort()
+            client = await server.connect()
+            client.say(request("POST", "/slow", b"1"))
+            assert (await client.answer()).body == b"1"
+
+    run(work())
+
+
+def test_an_idle_connection_makes_room_for_another() -> None:
+    async def work() -> None:
+        async with served(application(), most=2) as server:
+            first, second = await server.connect(), await server.connect()
+            for one in (first, second):
+                one.say(request("GET", "/things"))
+                await one.answer()
+            third = await server.connect()
+            third.say(request("POST", "/slow", b"3"))
+            assert (await third.answer()).body == b"3"
+            assert await first.closed()
+            second.say(request("GET", "/things"))
+            assert (await second.answer()).status == 200
+
+    run(work())
+
+
+def test_while_none_is_idle_others_wait_until_one_is() -> None:
+    free = threading.Event()
+
+    def wait(_: Request) -> Response:
+        free.wait(10)
+        return Response(b"free")
+
+    app = App((Route("GET", "/wait", wait, threads="wait"),), limits=Limits())
+
+    async def work() -> None:
+        async with served(app, most=1) as server:
+            first, second = await server.connect(), await server.connect()
+            for one in (first, second):
+                one.say(request("GET", "/wait"))
+            await asyncio.sleep(0.05)
+            free.set()
+            assert (await first.answer()).body == b"free"
+            first.writer.close()
+            assert (await second.answer()).body == b"free"
+
+    run(work())
+
+
+def test_at_the_end_what_is_under_way_is_answered_and_the_rest_closed() -> None:
+    async def work() -> None:
+        async with served(application()) as server:
+            busy, idle = await server.connect(), await server.connect()
+            idle.say(request("GET", "/things"))
+            await idle.answer()
+            busy.say(request("POST", "/slow", b"1"))
+            await asyncio.sleep(0.02)
+            draining = asyncio.create_task(server.listener.drained(10.0))
+            assert await idle.closed()
+            found = await busy.answer()
+            assert (found.body, found.headers["connection"]) == (b"1", "close")
+            assert await busy.closed()
+            busy.writer.close()
+            await asyncio.wait_for(draining, 5)
+            with pytest.raises(OSError, match="refused"):
+                await server.connect()
+
+    run(work())
