@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HOUR = 3_600_000_000
 START = 1_356_998_400_000_000
 END = START + 25 * 24 * HOUR
-# A carrier has so many events that its state is in chunks, which the short way leaves alone.
+# A carrier has so many events that its state is in chunks.
 CARRIERS = ("UA", "AA", "ZZ")
 CARRIER = [f"carrier:{one}" for one in ("count_3h", "delay_mean_2d", "passengers_max_2d")]
 TAILS = (*(f"n{number}" for number in range(8)), "none", "@", "%s", '"')

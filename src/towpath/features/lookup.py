@@ -22,7 +22,7 @@ from towpath.features.feature_set import (
 from towpath.features.online import META_KEY, Item
 from towpath.features.online.decode import TextMemory, decode
 from towpath.features.online.key import coerce_all, encode_key, row_keys
-from towpath.features.online.plain import PlainReader
+from towpath.features.online.plain import PlainView
 from towpath.features.online.plan import StatePlan, plan_of
 from towpath.features.online.warm import warm
 from towpath.features.plain_rows import PlainRows
@@ -215,9 +215,9 @@ class Lookup:
         """Return what reads a few rows by a shorter way; None where features take more."""
         if self.feature_set.derived or self.feature_set.columns:
             return None
-        if not all(map(PlainReader.reads, self._plans)):
+        if not all(map(PlainView.fits, self._plans)):
             return None
-        return PlainRows(self._reader, [self._keys[kind] for _, _, kind in self._reader.views])
+        return PlainRows(self._reader, self._keys)
 
     def freshness(self) -> dict[str, int]:
         """Return for each view the time, in microseconds, up to which its events are known.

@@ -117,13 +117,22 @@ class ViewReader:
             Unavailable: keys change faster than they can be read.
         """
         distinct = [_distinct(keys) for keys in asked]
+        return [
+            _answered(reading, distinct[kind].places)
+            for reading, (_, _, kind) in zip(self.readings(distinct, at), self.views, strict=True)
+        ]
+
+    def readings(self, distinct: Sequence[Distinct], at: int) -> list[Reading]:
+        """Return what is found of keys in each view; raises as ``read`` does.
+
+        Args:
+            distinct: keys, of each kind.
+            at: prediction time in microseconds.
+        """
         for _ in range(ATTEMPTS):
             readings = self._roots(distinct, at)
             if self._parts(readings, distinct):
-                return [
-                    _answered(reading, distinct[kind].places)
-                    for reading, (_, _, kind) in zip(readings, self.views, strict=True)
-                ]
+                return readings
         names = ", ".join(repr(plan.view) for plan, _, _ in self.views)
         message = f"Keys of the views {names} change faster than they can be read."
         raise Unavailable(message, hint="Retry.")
