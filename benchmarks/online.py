@@ -35,7 +35,9 @@ RUNS, SECONDS = 3, 4
 PATH = "/get-online-features"
 CONNECTIONS = (1, 16)
 GRANIAN = ["granian==2.8.7", "uvloop==0.23.0"]
+PLAIN = [*GRANIAN, "lmdb==3.0.0", "msgspec==0.22.0", "numpy", "pyarrow"]
 BARE = "a bare granian handler that returns the same bytes"
+PLAINEST = "the plainest server that reads and answers the same"
 OURS = [sys.executable, "-m", "towpath", "feature", "serve", "--port"]
 OTHERS = ("serve", "--no-access-log", "--max-requests", "0", "-p")
 
@@ -66,6 +68,25 @@ def measure() -> Iterator[Claim]:
                     with server([*bare, str(shape.answer)], OUT) as port:
                         run("bare", port, (shape,), figures)
             yield from claims(kind, figures)
+    yield from above_plainest()
+
+
+def above_plainest() -> Iterator[Claim]:
+    """Compare with a server that does nothing beside what none can do without."""
+    python, figures = peer_python("plain", PLAIN), Figures()
+    script = str(ROOT / "benchmarks" / "peers" / "plain_reads.py")
+    files = (str(OUT / "drivers.parquet"), str(OUT / "plain"))
+    for _ in range(RUNS):
+        with server(OURS, OUT / f"ours_{LMDB.name}") as port:
+            run("ours", port, SHAPES, figures)
+        with server([str(python), script, *files], OUT) as port:
+            run("plain", port, SHAPES, figures)
+    for shape in SHAPES:
+        for connections in CONNECTIONS:
+            ours, plain = (figures[one, shape.keys, connections] for one in ("ours", "plain"))
+            rates = [[each["rate"] for each in runs] for runs in (ours, plain)]
+            what = named(shape, connections, LMDB)
+            yield compare(what, rates[0], (PLAINEST, rates[1]), unit="req/s", target=0.7)
 
 
 @contextmanager
@@ -82,8 +103,7 @@ def claims(kind: Kind, figures: Figures) -> Iterator[Claim]:
     """Say how much faster ours is."""
     for shape in SHAPES:
         for connections in CONNECTIONS:
-            plural = "s" if connections > 1 else ""
-            what = f"{shape.name}, {connections} connection{plural}, {kind.name}"
+            what = named(shape, connections, kind)
             who = {one: figures[one, shape.keys, connections] for one in ("ours", "peer", "bare")}
             rates = {one: [each["rate"] for each in runs] for one, runs in who.items()}
             tails = {one: [each["p99_ms"] for each in runs] for one, runs in who.items()}
@@ -93,6 +113,12 @@ def claims(kind: Kind, figures: Figures) -> Iterator[Claim]:
             slow = (kind.peer, tails["peer"])
             yield compare(f"{what}: p99", tails["ours"], slow, unit="ms", target=10.0)
             yield compare(what, rates["ours"], floor, unit="req/s", target=0.4)
+
+
+def named(shape: Shape, connections: int, kind: Kind) -> str:
+    """Say what is measured."""
+    plural = "s" if connections > 1 else ""
+    return f"{shape.name}, {connections} connection{plural}, {kind.name}"
 
 
 def run(who: str, port: int, shapes: tuple[Shape, ...], figures: Figures) -> None:

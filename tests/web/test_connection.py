@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 from tests.web.client import Client, ask, request, run, served
 
 from towpath.web.app import App
+from towpath.web.exchange import Exchange
 from towpath.web.message import Request, Response
 from towpath.web.reader import DISCARDED, HEAD_BYTES
 from towpath.web.route import Limits, Route
@@ -170,6 +172,8 @@ HELLO = bytes.fromhex("16030100c8010000c40303")
         (b"GET /things HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400),
         (b"GET /things HTTP/1.1\r\nauthorization: a\r\nAuthorization: b\r\n\r\n", 400),
         (b"CONNECT other:80 HTTP/1.1\r\n\r\n", 400),
+        (b"GET /things HTTP/2.0\r\n\r\n", 400),
+        (b"POST /echo HTTP/1.1\r\ntransfer-encoding: gzip, chunked\r\n\r\n", 400),
         (b"GET " + b"/" + b"x" * 2 * HEAD_BYTES, 431),
     ],
 )
@@ -328,19 +332,19 @@ def test_who_goes_away_while_waiting_harms_nobody() -> None:
     run(work())
 
 
-def test_an_idle_connection_makes_room_for_another() -> None:
+def test_the_longest_idle_connection_makes_room_for_another() -> None:
     async def work() -> None:
-        async with served(application(), most=2) as server:
+        async with served(application(), most=3) as server:
             first, second = await server.connect(), await server.connect()
-            for one in (first, second):
+            for one in (second, first):
                 one.say(request("GET", "/things"))
                 await one.answer()
-            third = await server.connect()
-            third.say(request("POST", "/slow", b"3"))
-            assert (await third.answer()).body == b"3"
-            assert await first.closed()
-            second.say(request("GET", "/things"))
-            assert (await second.answer()).status == 200
+            # One that has said nothing yet has been idle for a shorter time.
+            third, fourth = await server.connect(), await server.connect()
+            for one in (first, third, fourth):
+                one.say(request("POST", "/echo", b"1"))
+                assert (await one.answer()).body == b"1"
+            assert await second.closed()
 
     run(work())
 
@@ -362,10 +366,127 @@ def test_while_none_is_idle_others_wait_until_one_is() -> None:
             await asyncio.sleep(0.05)
             free.set()
             assert (await first.answer()).body == b"free"
-            first.writer.close()
             assert (await second.answer()).body == b"free"
+            assert await first.closed()
 
     run(work())
+
+
+def test_what_is_half_said_at_the_end_is_not_done_and_harms_nobody() -> None:
+    done: list[bytes] = []
+
+    def note(given: Request) -> Response:
+        done.append(given.body)
+        return Response(given.body)
+
+    routes = (
+        Route("POST", "/echo", note, queued=True),
+        Route("POST", "/slow", slow, threads="slow"),
+    )
+
+    async def work() -> None:
+        async with served(App(routes, limits=Limits())) as server:
+            one, other = await server.connect(), await server.connect()
+            half = request("POST", "/echo", b"half")
+            one.say(request("POST", "/slow", b"1") + half[:-2])
+            other.say(request("POST", "/slow", b"2"))
+            await asyncio.sleep(0.02)
+            draining = asyncio.create_task(server.listener.drained(10.0))
+            found = await one.answer()
+            assert (found.body, found.headers["connection"]) == (b"1", "close")
+            one.say(half[-2:])
+            assert (await other.answer()).body == b"2"
+            assert await one.closed()
+            one.writer.close()
+            other.writer.close()
+            await asyncio.wait_for(draining, 5)
+            assert done == []
+
+    run(work())
+
+
+def test_many_requests_in_several_pieces_are_answered_and_others_have_their_turn() -> None:
+    """Pieces end within heads; none of them is large, however many there are."""
+    each, count = request("GET", "/things"), 4000
+    many, size = each * count, 1237
+
+    async def work() -> None:
+        async with served(application()) as server:
+            greedy, other = await server.connect(), await server.connect()
+            greedy.say(many[: len(many) // 2])
+            for at in range(len(many) // 2, len(many), size):
+                greedy.say(many[at : at + size])
+            other.say(request("POST", "/echo", b"1"))
+            assert (await other.answer()).body == b"1"
+            for _ in range(count):
+                assert (await greedy.answer()).status == 200
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        CHUNKED + b"1\r\na\r\n0\r\nx: " + b"y" * 3 * HEAD_BYTES,
+        CHUNKED + b"1;" + b"y" * 3 * HEAD_BYTES,
+    ],
+)
+def test_what_is_around_a_body_is_limited_too(given: bytes) -> None:
+    async def work(client: Client) -> None:
+        for at in range(0, len(given), 10_000):
+            client.say(given[at : at + 10_000])
+        assert (await client.answer()).status == 431
+        assert await client.closed()
+
+    with_client(work)
+
+
+def test_a_body_may_come_in_many_small_chunks() -> None:
+    given = CHUNKED + 5000 * b"1\r\na\r\n" + b"0\r\n\r\n"
+    assert ask(application(), given).body == b"a" * 5000
+
+
+def test_the_time_in_which_a_client_was_not_let_write_is_not_its_own() -> None:
+    async def work(client: Client) -> None:
+        body = b"x" * 100_000
+        client.say(2 * request("POST", "/slow", b"1") + request("POST", "/echo", body)[:-1])
+        for _ in range(2):
+            assert (await client.answer()).body == b"1"
+        client.say(body[:1])
+        assert (await client.answer()).body == body
+
+    with_client(work, app=application(body_seconds=0.3))
+
+
+def test_who_says_nothing_after_a_large_answer_is_not_waited_for() -> None:
+    async def work(client: Client) -> None:
+        client.say(request("GET", "/large", headers={"connection": "close"}))
+        assert len((await client.answer()).body) == len(LARGE)
+        assert await client.closed()
+
+    with_client(work)
+
+
+def test_what_a_client_said_is_forgotten_when_it_goes() -> None:
+    async def work() -> None:
+        async with served(application()) as server:
+            gone = [await server.connect() for _ in range(3)]
+            for one in gone:
+                one.say(request("POST", "/echo", b"x" * 1000)[:-1])
+            await asyncio.sleep(0.05)
+            gc.collect()
+            gc.disable()
+            for one in gone:
+                one.writer.transport.abort()
+            gone.clear()
+            await asyncio.sleep(0.05)
+            held = [one for one in gc.get_objects() if isinstance(one, Exchange)]
+            assert held == []
+
+    try:
+        run(work())
+    finally:
+        gc.enable()
 
 
 def test_at_the_end_what_is_under_way_is_answered_and_the_rest_closed() -> None:

@@ -213,7 +213,7 @@ class Lookup:
 
     def plain(self) -> PlainRows | None:
         """Return what reads a few rows by a shorter way; None where features take more."""
-        if self.feature_set.derived or self.feature_set.columns:
+        if self.feature_set.derived or self.feature_set.columns or not self._plans:
             return None
         if not all(map(PlainView.fits, self._plans)):
             return None

@@ -103,16 +103,16 @@ class Admission:
 
     def _go_on(self) -> None:
         """Work until the loop's turn comes."""
-        while self._queue:
-            some = self._some()
-            if some:
-                self._work(some)
-            if perf_counter() - self._begun >= self._turn_seconds:
-                self._closed = True
-                break
-        if (self._closed or self._queue) and not self._called:
-            self._called = True
-            asyncio.get_running_loop().call_soon(self._next_turn)
+        try:
+            while self._queue and not self._closed:
+                some = self._some()
+                if some:
+                    self._work(some)
+                self._closed = perf_counter() - self._begun >= self._turn_seconds
+        finally:
+            if (self._closed or self._queue) and not self._called:
+                self._called = True
+                asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _some(self) -> Sequence[Waiting]:
         """Take what is next and can be done together, but for those that have gone."""

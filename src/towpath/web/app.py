@@ -9,7 +9,7 @@ from towpath.core.errors import did_you_mean
 from towpath.web.admission import Admission, Waiting
 from towpath.web.message import JSON, Request, Response
 from towpath.web.metrics import Counter, Gauge, Histogram
-from towpath.web.problem import Missing, Refused, WrongMethod, WrongType, problem, too_large
+from towpath.web.problem import Busy, Missing, Refused, WrongMethod, WrongType, problem, too_large
 from towpath.web.route import Call
 from towpath.web.threads import Threads
 
@@ -90,13 +90,15 @@ class App:
         try:
             if call.queued:
                 self._admission.add(Waiting(route, request, asker))
-            elif route.threads:
+                return
+            if route.threads:
                 threads = self._threads[route.threads]
                 threads.run(lambda: answered(route, request), asker.reply)
-            else:
-                asker.reply(answered(route, request))
-        except Exception as error:  # noqa: BLE001 - an outermost place: logged or told to the client
+                return
+        except Busy as error:
             asker.reply(problem(error))
+            return
+        asker.reply(answered(route, request))
 
     def count(self, path: str, response: Response, seconds: float) -> None:
         """Count an answer, that took so many seconds from the request's head."""
@@ -187,8 +189,9 @@ def _answer_together(some: Sequence[Waiting]) -> None:
     if route.together is not None:
         try:
             quick = route.together([one.request for one in some])
-        except Exception as error:  # noqa: BLE001 - an outermost place: logged or told to the client
-            quick = [problem(error)] * len(some)
+        except Exception as error:  # noqa: BLE001 - an outermost place: logged
+            # Each has its own answer: one that nobody foresaw is no affair of the others.
+            problem(error)
     for place, one in enumerate(some):
         response = quick[place] if quick else None
         one.asker.reply(response or answered(route, one.request))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LINGER_SECONDS = 2.0
 # So long it may take to read an answer that does not fit the system's buffers.
 READ_SECONDS = 30.0
+# So much is read at once: what follows may have to wait, and unread takes less memory than read.
+SLICE = 1 << 14
 
 
 class Connection(asyncio.Protocol):
@@ -40,24 +42,31 @@ class Connection(asyncio.Protocol):
     Attributes:
         app: what answers.
         until: when the client has had its time, as ``monotonic`` has it.
+        since: when it was opened, or became idle, likewise.
     """
 
     def __init__(self, app: App, closed: Callable[[Connection], None]) -> None:
         """Wait for a client."""
         self.app = app
         self.until = inf
+        self.since = monotonic()
         self._closed = closed
         self._transport: asyncio.Transport | None = None
         self._reader = Reader(self)
-        # What was read and waits for its turn, and what is answered at present.
+        # What arrived and is not read yet, what was read and waits for its turn, and what is
+        # answered at present.
+        self._unread = b""
         self._read: deque[Exchange] = deque()
         self._answering: Exchange | None = None
+        # Whether a request is answered in the call that brings it: one at most.
+        self._direct = False
         # Whether the client reads its answers, whether it is let write, whether it has ended that,
-        # and whether the connection ends with the next answer.
+        # whether the connection ends with the next answer, and whether it has ended.
         self._writable = True
         self._held = False
         self._silent = False
         self._ending = False
+        self._left = False
 
     @property
     def gone(self) -> bool:
@@ -68,7 +77,14 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether no request is under way."""
         reader = self._reader
-        return not (self.gone or reader.in_head or reader.exchange or self._read or self._answering)
+        waits = self._unread or self._read or self._answering
+        return not (self.gone or waits or reader.in_head or reader.exchange)
+
+    @property
+    def spare(self) -> bool:
+        """Whether it is idle, and its client has all that it was sent."""
+        transport = self._transport
+        return self.idle and transport is not None and not transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -76,24 +92,27 @@ class Connection(asyncio.Protocol):
         self._allow(self.app.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the client."""
+        """Forget the client, and all that it said."""
         del exc
         self._transport = self._answering = None
+        self._unread = b""
         self._read.clear()
+        self._reader.close()
         self._closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Read what arrived."""
-        self._reader.feed(data)
-        if self._read and self._transport is not None:
-            # A client that sends more before it has its answer waits for that.
-            self._held = True
-            self._transport.pause_reading()
+        """Read what arrived, unless the client was told that nothing more is read."""
+        if self._left:
+            return
+        self._unread = self._unread + data if self._unread else data
+        self._direct = True
+        self._go_on()
+        self._direct = False
 
     def eof_received(self) -> bool:
         """Go on while a client, which writes no more, waits for an answer."""
-        self._reader.deaf = self._silent = self._ending = True
-        return bool(self._answering or self._read)
+        self._silent = self._ending = True
+        return bool(self._answering or self._read or self._unread)
 
     def pause_writing(self) -> None:
         """Begin no further answer while the client does not read the last one."""
@@ -103,7 +122,10 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on."""
         self._writable = True
-        self._rest()
+        if self._left:
+            self._allow(LINGER_SECONDS)
+        else:
+            self._go_on()
 
     def on_head(self) -> None:
         """Give the client time for the head of its request."""
@@ -112,14 +134,17 @@ class Connection(asyncio.Protocol):
     def on_body_due(self, exchange: Exchange, *, asks: bool) -> None:
         """Give the client time for the body of its request."""
         self._allow(self.app.limits.body_seconds)
-        if asks and isinstance(exchange.call, Call) and self._transport and not self._answering:
+        first = not (self._answering or self._read)
+        if asks and first and isinstance(exchange.call, Call) and self._transport:
             self._transport.write(CONTINUE)
 
     def on_request(self, exchange: Exchange) -> None:
-        """Answer, or wait until what came before is answered."""
+        """Answer at once, or wait for a turn."""
         self._allow(inf)
         self._read.append(exchange)
-        self._next()
+        if self._direct:
+            self._direct = False
+            self._next()
 
     def send(self, exchange: Exchange, response: Response) -> None:
         """Write the answer to a request, then turn to the next."""
@@ -127,28 +152,32 @@ class Connection(asyncio.Protocol):
         if transport is None or exchange is not self._answering:
             return
         self._answering = None
-        ends = exchange.says == CLOSE or (self._ending and not self._read)
+        ends = exchange.says == CLOSE or (self._ending and not self._read and not self._unread)
         head = head_of(response, connection=CLOSE if ends else exchange.says)
         transport.writelines((head,) if exchange.bare else (head, response.body))
         if ends:
             self._leave(transport)
-        elif self._read:
-            # Not at once: answers to many requests would be calls within calls.
-            asyncio.get_running_loop().call_soon(self._rest)
+        elif self._read or self._unread:
+            # Not at once: others have their turn, and calls would be within calls.
+            asyncio.get_running_loop().call_soon(self._go_on)
         else:
-            self._rest()
+            self._rest(transport)
 
     def give_up(self) -> None:
         """End a connection whose client has had its time."""
-        reader = self._reader
-        if self._answering is not None:
+        if not self._writable:
+            self.abort()
             return
-        if reader.exchange is None:
+        if self._answering or self._read or self._unread:
+            return
+        if self._reader.exchange is None:
             self.abort()
             return
         seconds = self.app.limits.body_seconds
         message = f"The body did not arrive within {seconds:g} s."
-        reader.refuse(problem(Busy(message, hint="Send the request again.")))
+        self._direct = True
+        self._reader.refuse(problem(Busy(message, hint="Send the request again.")))
+        self._direct = False
 
     def end(self) -> None:
         """Close once what is under way is answered."""
@@ -161,38 +190,61 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _go_on(self) -> None:
+        """Answer what was read; read what arrived, until a request is there that must wait."""
+        if not self._direct:
+            self._next()
+        while self._unread and not self._read and not self._left:
+            some, self._unread = self._unread[:SLICE], self._unread[SLICE:]
+            self._reader.feed(some)
+        transport = self._transport
+        if transport is None or self._left:
+            return
+        if self._read or self._unread:
+            if not self._held:
+                self._held = True
+                transport.pause_reading()
+            if self._answering is None and self._writable:
+                asyncio.get_running_loop().call_soon(self._go_on)
+        elif self._answering is None:
+            self._rest(transport)
+
     def _next(self) -> None:
         """Answer the next of the requests that were read, if it is its turn."""
-        if self._answering is not None or not self._writable or not self._read:
+        if self._answering is not None or not self._writable or not self._read or self._left:
             return
         one = self._answering = self._read.popleft()
         if isinstance(one.call, Call):
-            body = one.parts[0] if len(one.parts) == 1 else b"".join(one.parts)
-            self.app.answer(one.call, body, one)
+            self.app.answer(one.call, one.body, one)
         else:
             one.reply(one.call)
 
-    def _rest(self) -> None:
-        """Turn to the next request, or wait for one."""
-        self._next()
-        if self._transport is None or self._read or self._answering is not None:
-            return
+    def _rest(self, transport: asyncio.Transport) -> None:
+        """Wait for what the client says next."""
+        limits, reader = self.app.limits, self._reader
         if self._held:
             self._held = False
-            self._transport.resume_reading()
-        if self.idle:
-            self._allow(self.app.limits.idle_seconds)
+            transport.resume_reading()
+            # The time in which it was not let write is not its own.
+            if reader.in_head or reader.exchange:
+                self._allow(limits.head_seconds if reader.in_head else limits.body_seconds)
+        if self.idle or self._silent:
+            self.since = monotonic()
+            self._allow(limits.idle_seconds)
             if self._ending:
-                self._transport.close()
+                transport.close()
 
     def _leave(self, transport: asyncio.Transport) -> None:
         """Close, but let a client end what it still writes: it would not see the answer else."""
+        self._left = True
+        self._unread = b""
         self._read.clear()
+        self._reader.close()
         if self._silent:
             transport.close()
-        else:
-            transport.write_eof()
-            self._allow(LINGER_SECONDS)
+            return
+        transport.write_eof()
+        self._allow(READ_SECONDS if transport.get_write_buffer_size() else LINGER_SECONDS)
 
     def _allow(self, seconds: float) -> None:
         """Give the client so much time, unless it has not read what it was sent."""

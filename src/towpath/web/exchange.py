@@ -51,13 +51,12 @@ class Exchange:
     Attributes:
         call: as given; also why its body is refused.
         path: as given.
-        parts: of its body, as far as they are wanted.
         size: of its body so far.
         bare: as given.
-        says: as given.
+        says: as given; also what a refusal says.
     """
 
-    __slots__ = ("_begun", "_owner", "bare", "call", "parts", "path", "says", "size")
+    __slots__ = ("_begun", "_body", "_owner", "bare", "call", "path", "says", "size")
 
     def __init__(
         self, owner: Owner, call: Call | Response, path: str, *, bare: bool, says: bytes
@@ -65,9 +64,9 @@ class Exchange:
         """Begin when the head is there."""
         self._owner = owner
         self._begun = monotonic()
+        self._body: bytes | bytearray = b""
         self.call = call
         self.path = path
-        self.parts: list[bytes] = []
         self.size = 0
         self.bare = bare
         self.says = says
@@ -76,6 +75,25 @@ class Exchange:
     def gone(self) -> bool:
         """Whether nobody waits for the answer any more."""
         return self._owner.gone
+
+    @property
+    def body(self) -> bytes:
+        """Its body."""
+        return bytes(self._body)
+
+    def take(self, part: bytes) -> None:
+        """Keep a part of the body; most have one."""
+        if not self._body:
+            self._body = part
+            return
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += part
+
+    def refuse(self, response: Response) -> None:
+        """Forget the body, and answer so."""
+        self._body = b""
+        self.call = response
 
     def reply(self, response: Response) -> None:
         """Count the answer and send it."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 # So many are taken from the system's queue before the loop gets a turn.
 ACCEPTED_AT_ONCE = 64
 SWEEP_SECONDS = 0.25
-# After an error, such as too many open files.
-PAUSE_SECONDS = 0.5
 WAIT_SECONDS = 0.01
 
 logger = logging.getLogger(__name__)
@@ -27,8 +25,8 @@ logger = logging.getLogger(__name__)
 class Listener:
     """Takes connections in and looks after them.
 
-    When there are as many as there may be, one that is idle makes room; while none is, those
-    beyond wait in the system's own queue.
+    When there are as many as there may be, the longest idle one makes room; while none is, and
+    after an error such as too many open files, those beyond wait in the system's own queue.
 
     Args:
         app: answers.
@@ -79,10 +77,12 @@ class Listener:
 
         Several at once: one by one, each would wait until the loop has worked for another.
         """
+        spare: list[Connection] | None = None
         for _ in range(ACCEPTED_AT_ONCE):
             full = len(self._open) >= self._most
-            idle = self._longest_idle() if full else None
-            if self._socket is None or (full and idle is None):
+            if full and spare is None:
+                spare = sorted((one for one in self._open if one.spare), key=_newest_first)
+            if self._socket is None or (full and not spare):
                 self._pause()
                 return
             try:
@@ -92,11 +92,11 @@ class Listener:
             except OSError as error:
                 logger.error("no connection can be taken in: %s", error)  # noqa: TRY400 - it says all
                 self._pause()
-                asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._resume)
                 return
-            if idle is not None:
-                self._open.discard(idle)
-                idle.abort()
+            if full and spare:
+                longest = spare.pop()
+                self._open.discard(longest)
+                longest.abort()
             self._adopt(accepted)
 
     def _adopt(self, accepted: socket.socket) -> None:
@@ -119,11 +119,6 @@ class Listener:
         self._open.discard(connection)
         self._resume()
 
-    def _longest_idle(self) -> Connection | None:
-        """Return the connection that has been idle for the longest time."""
-        idle = [one for one in self._open if one.idle]
-        return min(idle, key=lambda one: one.until, default=None)
-
     def _pause(self) -> None:
         """Let connections wait in the system's queue."""
         if self._socket is not None:
@@ -137,9 +132,15 @@ class Listener:
             asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     def _sweep(self) -> None:
-        """Give up clients that have had their time."""
+        """Give up clients that have had their time; look whether there is room again."""
+        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         now = monotonic()
         for one in tuple(self._open):
             if one.until <= now:
                 one.give_up()
-        self._sweeping = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        self._resume()
+
+
+def _newest_first(connection: Connection) -> float:
+    """Return what connections are sorted by, so that the longest idle one comes last."""
+    return -connection.since

@@ -15,7 +15,7 @@ from towpath.features.server.encode import Statuses, Times, cells, never
 from towpath.features.server.given import checked_columns
 from towpath.features.server.plain_answers import PlainAnswers, Question
 from towpath.web.message import Response
-from towpath.web.problem import Missing
+from towpath.web.problem import Malformed, Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # So many different questions are remembered; a client asks a few.
 PLANS = 1024
+NAMES_LENGTH = 4096
 HINT = "Name features as view:feature, or a feature_service."
 
 
@@ -149,7 +150,10 @@ class FeastReads:
 
     def _question(self, request: Request) -> tuple[Plan, Question]:
         """Read a request, and find out how it is answered; raises as ``answer`` does."""
-        body = self._decode(request.body)
+        try:
+            body = self._decode(request.body)
+        except RecursionError:
+            raise Malformed("The body is nested too deeply.", hint=HINT) from None
         plan = self._plan(body)
         needed = plan.asked.key if plan.by_key else plan.asked.row
         known = () if plan.by_key else self._spine_names(body)
@@ -168,6 +172,9 @@ class FeastReads:
         question = (body.feature_service, body.features, body.full_feature_names, names)
         plan = self._plans.get(question)
         if plan is None:
+            if sum(map(len, names)) > NAMES_LENGTH:
+                # Not to be remembered: no such names are in a definition.
+                return self._made(body)
             if len(self._plans) >= PLANS:
                 self._plans.clear()
             plan = self._plans[question] = self._made(body)
