@@ -97,9 +97,10 @@ class Question:
         first = keys[0] == META_KEY
         wanted = keys[1:] if first else keys
         different = set(wanted)
-        self._text = first or META_KEY in different
+        again = META_KEY in different
+        self._text = first or again
         # As nearly every read has it: the text comes first, and each key once.
-        self._usual = len(different) == len(wanted) and self._text == first
+        self._usual = len(different) == len(wanted) and not again
         self._keys = wanted if self._usual else list(different - {META_KEY})
 
     def commands(self) -> list[Commands]:
