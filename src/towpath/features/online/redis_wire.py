@@ -207,10 +207,13 @@ class Connections:
             try:
                 connection.allow(self._timeout)
                 answer = read(connection)
-            except BaseException as error:
+            except redis.ConnectionError:
                 connection.close()
-                if idle is None or not isinstance(error, redis.ConnectionError):
+                if idle is None:
                     raise
+            except BaseException:
+                connection.close()
+                raise
             else:
                 self._idle.append(connection)
                 if self._closed:
