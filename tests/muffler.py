@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,13 @@ class Muffler:
     Args:
         port: the server's.
         word: what a request contains from which on no answer is let through.
+        through: so many bytes of answers are let through all the same.
+        seconds: between each of those and the next.
     """
 
-    def __init__(self, port: int, word: bytes) -> None:
+    def __init__(self, port: int, word: bytes, *, through: int = 0, seconds: float = 0.0) -> None:
         self._behind, self._word = port, word
+        self._through, self._seconds = through, seconds
         self._heard = threading.Event()
         self._sockets = [socket.create_server(("127.0.0.1", 0))]
         self._threads: list[threading.Thread] = []
@@ -31,6 +35,10 @@ class Muffler:
     def start(self) -> None:
         """Let clients come."""
         self._go(self._take_in)
+
+    def mend(self) -> None:
+        """Let all answers through again, until the word is said once more."""
+        self._heard.clear()
 
     def stop(self) -> None:
         """Part everybody."""
@@ -64,6 +72,11 @@ class Muffler:
             while data := server.recv(CHUNK_BYTES):
                 if not self._heard.is_set():
                     client.sendall(data)
+                    continue
+                for place in range(min(self._through, len(data))):
+                    client.sendall(data[place : place + 1])
+                    time.sleep(self._seconds)
+                self._through -= min(self._through, len(data))
 
     def _go(self, target: object, *given: socket.socket) -> None:
         assert callable(target)

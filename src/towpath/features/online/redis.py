@@ -1,8 +1,9 @@
 """Online values in Valkey or Redis: a hash for each key, whose fields are the key's parts.
 
 An area is a hash too, with the name of its present generation and its meta text; a key's hash is
-named by the generation and the key. Scripts do on the server what must be one step: to read, to
-change keys that nobody else has changed since they were read, to put a generation in place.
+named by the generation and the key. Scripts do on the server what must be one step: to change keys
+that nobody else has changed since they were read, to put a generation in place. ``redis_read`` says
+why reading needs none.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from towpath.features.online.change import (
 )
 from towpath.features.online.group_commit import GroupCommits
 from towpath.features.online.redis_client import explained, open_client
+from towpath.features.online.redis_read import RedisReader
 from towpath.features.online.redis_scripts import SCRIPTS
 from towpath.features.online.server_url import read_server_url
 
@@ -81,6 +83,7 @@ class RedisStore:
         self._scripts = {
             name: self._client.register_script(script) for name, script in SCRIPTS.items()
         }
+        self._reader = RedisReader(found, timeout=self._timeout)
         self._groups = GroupCommits(self._commit)
 
     def write(self, area: str, rows: Iterable[Row], meta: bytes, *, replaces: bytes | None) -> None:
@@ -114,13 +117,14 @@ class RedisStore:
         self._groups.run(area, Change(keys, edit, meta))
 
     def read(self, items: Sequence[Item]) -> list[Buffer | None]:
-        """Return the values of the items by one script, from one state of the server."""
+        """Return the values of the items, those of each area from one generation of it."""
         if not items:
             return []
-        with self._explained():
-            arguments = [word for item in items for word in item]
-            found: list[Buffer | None] = self._scripts["read"](args=[self._prefix, *arguments])
-        return found
+        try:
+            return self._reader.read(items)
+        except redis.RedisError:
+            with self._explained():
+                raise
 
     def keys(self, area: str) -> Iterator[bytes]:
         """Return the keys, found by a scan of the whole database."""
@@ -141,6 +145,7 @@ class RedisStore:
 
     def close(self) -> None:
         """Close the connections."""
+        self._reader.close()
         self._client.close()
 
     def _commit(self, area: str, changes: Sequence[Change]) -> None:

@@ -2,26 +2,6 @@
 
 from __future__ import annotations
 
-# ARGV: prefix, then area, key and part of each item.
-READ = """
-local found, generations = {}, {}
-for place = 2, #ARGV, 3 do
-    local area, key = ARGV[place], ARGV[place + 1]
-    local about = ARGV[1] .. 'area:' .. area
-    if key == '' then
-        found[#found + 1] = redis.call('HGET', about, 'meta')
-    else
-        local generation = generations[area]
-        if generation == nil then
-            generation = redis.call('HGET', about, 'generation')
-            generations[area] = generation
-        end
-        found[#found + 1] = generation
-            and redis.call('HGET', ARGV[1] .. generation .. ':' .. key, ARGV[place + 2])
-    end
-end
-return found
-"""
 # ARGV: prefix, area, a generation to make if the area is missing, then keys.
 # Returns the generation, whether there is a text, and for each key its version and its root.
 BEGIN = """
@@ -115,7 +95,6 @@ return redis.call('SISMEMBER', condemned, ARGV[3])
 """
 
 SCRIPTS = {
-    "read": READ,
     "begin": BEGIN,
     "apply": APPLY,
     "meta": META,
