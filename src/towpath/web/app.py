@@ -60,7 +60,7 @@ class App:
         )
         self.waiting = Gauge("http_requests_waiting", "Requests in the queue.", sheet=sheet)
         self._waiting = 0
-        self._admission = Admission(_answer_together, limit=limits.waiting)
+        self._admission = Admission(self._answer_together, limit=limits.waiting)
         self._threads = {
             one.threads: Threads(limits.threads, waiting=limits.waiting)
             for one in routes
@@ -87,18 +87,15 @@ class App:
         """Answer a request whose body has arrived, now or later."""
         head, route = call.head, call.route
         request = Request(route.method, route.path, body, call.media_type, head.query, call.caller)
-        try:
-            if call.queued:
+        if call.queued:
+            try:
                 self._admission.add(Waiting(route, request, asker))
-                return
-            if route.threads:
-                threads = self._threads[route.threads]
-                threads.run(lambda: answered(route, request), asker.reply)
-                return
-        except Busy as error:
-            asker.reply(problem(error))
-            return
-        asker.reply(answered(route, request))
+            except Busy as error:
+                asker.reply(problem(error))
+        elif route.threads:
+            self._in_thread(route, request, asker)
+        else:
+            asker.reply(answered(route, request))
 
     def count(self, path: str, response: Response, seconds: float) -> None:
         """Count an answer, that took so many seconds from the request's head."""
@@ -111,6 +108,25 @@ class App:
         if waiting != self._waiting:
             self._waiting = waiting
             self.waiting.put(waiting)
+
+    def _answer_together(self, some: Sequence[Waiting]) -> None:
+        """Answer requests of one route; those that take longer in a thread, where it has some."""
+        route = some[0].route
+        quick = _together(route, [one.request for one in some])
+        for one, response in zip(some, quick, strict=True):
+            if response is not None:
+                one.asker.reply(response)
+            elif route.threads and route.together is not None:
+                self._in_thread(route, one.request, one.asker)
+            else:
+                one.asker.reply(answered(route, one.request))
+
+    def _in_thread(self, route: Route, request: Request, asker: Asker) -> None:
+        """Answer a request in one of its route's threads."""
+        try:
+            self._threads[route.threads].run(lambda: answered(route, request), asker.reply)
+        except Busy as error:
+            asker.reply(problem(error))
 
     def _admitted(self, head: Head, length: int) -> Call:
         """Find the route of a request, and check what its head says."""
@@ -182,19 +198,15 @@ def answered(route: Route, request: Request) -> Response:
         return problem(error)
 
 
-def _answer_together(some: Sequence[Waiting]) -> None:
-    """Answer requests of one route."""
-    route = some[0].route
-    quick: Sequence[Response | None] = ()
+def _together(route: Route, requests: Sequence[Request]) -> Sequence[Response | None]:
+    """Answer what can be answered together."""
     if route.together is not None:
         try:
-            quick = route.together([one.request for one in some])
+            return route.together(requests)
         except Exception as error:  # noqa: BLE001 - an outermost place: logged
             # Each has its own answer: one that nobody foresaw is no affair of the others.
             problem(error)
-    for place, one in enumerate(some):
-        response = quick[place] if quick else None
-        one.asker.reply(response or answered(route, one.request))
+    return [None] * len(requests)
 
 
 def _media_type(route: Route, announced: bytes) -> str:

@@ -25,7 +25,8 @@ class Route(msgspec.Struct, frozen=True):
         threads: name of the threads that it runs in, since it waits for a disk or a server; routes
             of another name do not wait for them. Without it, it runs on the event loop.
         prompt: tells whether it would come back at once at present; then it is as if it were
-            ``queued``, which costs less than a thread.
+            ``queued``, which costs less than a thread. What is not answered ``together`` takes
+            longer, and has a thread all the same.
         scope: what a token must allow, where the server asks for tokens; empty for nothing.
         media_types: what a body may be.
         body_bytes: size of a body, if another than the server's limit.
