@@ -113,6 +113,10 @@ def claims(kind: Kind, figures: Figures) -> Iterator[Claim]:
             slow = (kind.peer, tails["peer"])
             yield compare(f"{what}: p99", tails["ours"], slow, unit="ms", target=10.0)
             yield compare(what, rates["ours"], floor, unit="req/s", target=0.4)
+            if connections == 1:
+                # A tail of wake-ups: a server that does nothing has it too.
+                tail = (BARE, tails["bare"])
+                yield compare(f"{what}: p99", tails["ours"], tail, unit="ms", target=0.4)
 
 
 def named(shape: Shape, connections: int, kind: Kind) -> str:
