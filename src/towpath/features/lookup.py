@@ -148,8 +148,7 @@ class Lookup:
             Conflict: a view was materialised by another release.
         """
         if self._plain is not None and len(rows) == 1:
-            given = {name: [value] for name, value in rows[0].items()}
-            values = self._plain.values(self._checked(given, 1), at)
+            values = self._plain.values(rows[0], at)
             if values is not None:
                 return [values]
         return _rows(self.columns_by_rows(rows, at))
@@ -217,7 +216,7 @@ class Lookup:
             return None
         if not all(map(PlainView.fits, self._plans)):
             return None
-        return PlainRows(self._reader, self._keys)
+        return PlainRows(self._reader, self._keys, self._dtypes)
 
     def freshness(self) -> dict[str, int]:
         """Return for each view the time, in microseconds, up to which its events are known.

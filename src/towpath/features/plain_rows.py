@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from towpath.features.online.key import encode_key
+from towpath.features.online.key import PYTHON_TYPES, encode_key
 from towpath.features.online.plain import PlainView
 from towpath.features.view_reading import Distinct
 
@@ -25,14 +25,18 @@ class PlainRows:
     Args:
         views: reads views, all of which are plain.
         keys: columns of the row that are the keys of each kind.
+        dtypes: of all columns that a row may have.
     """
 
-    def __init__(self, views: ViewReader, keys: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self, views: ViewReader, keys: Sequence[Sequence[str]], dtypes: Mapping[str, str]
+    ) -> None:
         """Prepare what is known of the views."""
         self._reader = views
         self._views = tuple((PlainView(plan), plan.compiled.names) for plan, _, _ in views.views)
         self._keys = tuple(keys)
-        self._columns = tuple(dict.fromkeys(name for names in keys for name in names))
+        self._dtypes = dtypes
+        self._typed = [[(name, PYTHON_TYPES.get(dtypes[name])) for name in names] for names in keys]
 
     def slot(self, view: int, feature: str) -> tuple[bool, int]:
         """Return whether a view's feature is a float, and its place in what is found of a key."""
@@ -62,22 +66,30 @@ class PlainRows:
         ]
         return [None if None in row else row for row in zip(*columns, strict=True)]
 
-    def values(self, row: Mapping[str, Sequence[object]], at: int) -> list[object] | None:
+    def values(self, row: Mapping[str, object], at: int) -> list[object] | None:
         """Return all features of a row in the order of the views; None if it is no usual one.
 
         Args:
-            row: of each key column its one value, in the column's type.
+            row: columns of the spine, not checked yet.
             at: as for ``read``, which raises likewise.
         """
-        if any(row[name][0] is None for name in self._columns):
+        if not self._dtypes.keys() >= row.keys():
             return None
-        found = self.read([row], at)[0]
-        if found is None:
-            return None
+        distinct: list[Distinct] = []
+        for columns in self._typed:
+            key: list[object] = []
+            for name, kind in columns:
+                value = row.get(name)
+                if type(value) is not kind:
+                    return None
+                key.append(value)
+            encoded = [encode_key(key)]
+            distinct.append(Distinct(encoded, encoded, None))
         values: list[object] = []
-        for (reals, wholes, gaps), (plain, _) in zip(found, self._views, strict=True):
-            values += [
-                None if gaps is not None and not gaps[slot] else (reals if real else wholes)[slot]
-                for real, slot in plain.slots
-            ]
+        readings = self._reader.readings(distinct, at)
+        for (plain, _), reading in zip(self._views, readings, strict=True):
+            found = plain.keys(reading)[0]
+            if found is None:
+                return None
+            values += plain.values(found)
         return values

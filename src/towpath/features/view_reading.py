@@ -160,6 +160,8 @@ class ViewReader:
 
     def _parts(self, readings: Sequence[Reading], distinct: Sequence[Distinct]) -> bool:
         """Read the parts that large keys need; tell whether all were there."""
+        if not any(reading.tiled for reading in readings):
+            return True
         items: list[Item] = []
         sizes: list[int] = []
         for reading, (plan, _, kind) in zip(readings, self.views, strict=True):
@@ -168,8 +170,6 @@ class ViewReader:
                 key = distinct[kind].keys[one.row] or b""
                 items += [Item(plan.area, key, part) for part in one.parts]
             sizes.append(len(items) - before)
-        if not items and not any(reading.tiled for reading in readings):
-            return True
         parts, place = self.store.read(items) if items else [], 0
         for reading, size in zip(readings, sizes, strict=True):
             if not finish(reading, parts[place : place + size]):

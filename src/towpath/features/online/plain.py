@@ -67,10 +67,22 @@ class PlainView:
         """Return what was found of each key, None for one that is not found or has odd floats."""
         values, marks = reading.all_values, reading.all_marks
         rows, count = marks.shape
+        if count == 1:
+            flat = values.ravel()
+            return [self._key(flat.view(np.float64).tolist(), flat.tolist(), marks.tobytes())]
         wholes, reals = values.T.tolist(), values.view(np.float64).T.tolist()
         written = marks.T.tobytes()
         each = [written[start : start + rows] for start in range(0, rows * count, rows)]
         return [*map(self._key, reals, wholes, each)]
+
+    def values(self, key: PlainKey) -> list[object]:
+        """Return the features of a key in order, None where there is no value."""
+        reals, wholes, gaps = key
+        found: list[object] = [reals[slot] if real else wholes[slot] for real, slot in self.slots]
+        if gaps is None:
+            return found
+        pairs = zip(found, self.slots, strict=True)
+        return [value if gaps[slot] else None for value, (_, slot) in pairs]
 
     def _key(self, reals: list[float], wholes: list[int], marks: bytes) -> PlainKey | None:
         """Return what was found of one key."""
