@@ -13,8 +13,8 @@ from benchmarks.environment import BUILD, peer_python, prepared_project, run_jso
 from benchmarks.listening import server
 
 from towpath.core.instant import format_instant, parse_instant
-from towpath.steps.feature import kept_training_set
 from towpath.steps.model import labelled
+from towpath.steps.training_set import kept_training_set
 from towpath.workspace import Workspace
 
 RUNS = 3
