@@ -9,7 +9,7 @@ import pytest
 from tests.web.application import CHUNKED, LARGE, application, with_client
 from tests.web.client import Client, ask, request
 
-from towpath.web.reader import HEAD_BYTES
+from towpath.web.wire.reader import HEAD_BYTES
 
 
 def test_requests_of_one_connection_are_answered_one_after_the_other() -> None:

@@ -11,10 +11,10 @@ from tests.web.application import CHUNKED, LARGE, application, slow, with_client
 from tests.web.client import Client, ask, request, run, served
 
 from towpath.web.app import App
-from towpath.web.exchange import Exchange
 from towpath.web.message import Request, Response
-from towpath.web.reader import DISCARDED, HEAD_BYTES
 from towpath.web.route import Limits, Route
+from towpath.web.wire.exchange import Exchange
+from towpath.web.wire.reader import DISCARDED, HEAD_BYTES
 
 
 def test_a_body_over_the_limit_is_taken_and_refused_and_the_next_request_answered() -> None:

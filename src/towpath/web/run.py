@@ -20,7 +20,7 @@ import uvloop
 
 from towpath.core.errors import Conflict, Invalid
 from towpath.core.lock import acquired
-from towpath.web.listener import Listener
+from towpath.web.wire.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

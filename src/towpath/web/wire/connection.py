@@ -12,17 +12,17 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
-from towpath.web.answer import CONTINUE, head_of
 from towpath.web.problem import Busy, problem
-from towpath.web.reader import CLOSE, Reader
 from towpath.web.route import Call
+from towpath.web.wire.answer import CONTINUE, head_of
+from towpath.web.wire.reader import CLOSE, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from towpath.web.app import App
-    from towpath.web.exchange import Exchange
     from towpath.web.message import Response
+    from towpath.web.wire.exchange import Exchange
 
 # So long a client may go on to write after it was told not to.
 LINGER_SECONDS = 2.0

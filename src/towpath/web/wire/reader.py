@@ -8,15 +8,15 @@ from urllib.parse import unquote
 
 import httptools
 
-from towpath.web.exchange import Exchange
 from towpath.web.problem import HeadTooLarge, Malformed, problem, too_large
 from towpath.web.route import Call, Head
+from towpath.web.wire.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from towpath.web.exchange import Owner
     from towpath.web.message import Response
+    from towpath.web.wire.exchange import Owner
 
 HEAD_BYTES = 1 << 16
 # A body may come with so many times its size around it: lengths of chunks, what follows them.

@@ -7,7 +7,7 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from towpath.web.connection import Connection
+from towpath.web.wire.connection import Connection
 
 if TYPE_CHECKING:
     import socket

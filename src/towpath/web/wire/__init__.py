@@ -1,0 +1,1 @@
+"""HTTP/1.1 on the event loop: connections, the requests that arrive on them, their answers."""
