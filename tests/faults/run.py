@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.faults.fault import save
 
-TRIALS = {"demo": 5, "lake": 30, "online": 30, "serve": 5, "steps": 10}
+TRIALS = {"demo": 5, "lake": 30, "online": 30, "push": 30, "serve": 5, "steps": 10}
 
 
 def main() -> None:

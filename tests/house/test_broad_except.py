@@ -20,6 +20,7 @@ ALLOWED = {
     "src/towpath/project/load.py": "a project's own Python file may raise anything at import",
     "src/towpath/serving/live.py": "a new version that does not load leaves the old one serving",
     "src/towpath/web/app.py": "every error becomes an answer, the unforeseen ones a log entry too",
+    "src/towpath/web/wire/exchange.py": "an answer that cannot be sent ends one connection alone",
 }
 BROAD = {"Exception", "BaseException"}
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pytest
 from tests.web.client import ask, request, run, served
 
@@ -215,3 +216,9 @@ def test_a_short_way_that_fails_is_logged_and_each_answered_by_its_handler(
     with caplog.at_level(logging.ERROR):
         assert ask(app, request("POST", "/echo", b"1")).body == b"1"
     assert "RuntimeError" in caplog.text
+
+
+def test_facts_that_cannot_be_written_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    found = problem(Invalid("No \ud800.", row=np.int64(3)))
+    assert (found.status, json.loads(found.body)["detail"]) == (422, "No ?.")
+    assert "cannot be shown" in caplog.text

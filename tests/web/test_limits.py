@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections import Counter
+from typing import Any
 
 import pytest
 from tests.web.application import CHUNKED, LARGE, application, slow, with_client
@@ -275,5 +277,115 @@ def test_at_the_end_what_is_under_way_is_answered_and_the_rest_closed() -> None:
             await asyncio.wait_for(draining, 5)
             with pytest.raises(OSError, match="refused"):
                 await server.connect()
+
+    run(work())
+
+
+def test_one_connection_gets_one_answer_a_turn() -> None:
+    count, turns, answers = 300, 0, list[int]()
+
+    def note(_: Request) -> Response:
+        answers.append(turns)
+        return Response(b"")
+
+    async def work() -> None:
+        nonlocal turns
+        async with served(App((Route("GET", "/note", note),), limits=Limits())) as server:
+            client = await server.connect()
+            client.say(request("GET", "/note") * count)
+            while len(answers) < count:
+                turns += 1
+                await asyncio.sleep(0)
+            for _ in range(count):
+                await client.answer()
+
+    run(work())
+    assert max(Counter(answers).values()) <= 2
+
+
+def test_a_client_that_neither_writes_nor_reads_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its answers are more than the system holds for it, and less than is a reason to wait."""
+    monkeypatch.setattr("towpath.web.wire.connection.READ_SECONDS", 0.3)
+    app = App((Route("GET", "/some", lambda _: Response(b"x" * 30_000)),), limits=Limits())
+
+    async def work() -> None:
+        async with served(app, most=1) as server:
+            greedy = await server.connect()
+            greedy.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it can
+            greedy.say(request("GET", "/some") * 400)
+            greedy.end()
+            other = await server.connect()
+            other.say(request("GET", "/some"))
+            assert (await other.answer()).status == 200
+
+    run(work())
+
+
+@pytest.mark.parametrize("kind", [{}, {"queued": True}, {"threads": "some"}])
+def test_an_answer_that_cannot_be_written_costs_its_own_connection_alone(
+    kind: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    def odd(given: Request) -> Response:
+        headers = () if given.body == b"good" else (("x-odd", "\N{SNOWMAN}"),)
+        return Response(given.body, headers=headers)
+
+    app = App((Route("POST", "/odd", odd, **kind),), limits=Limits(threads=1, waiting=1))
+
+    async def work() -> None:
+        async with served(app) as server:
+            for _ in range(4):
+                broken, good = await server.connect(), await server.connect()
+                broken.say(request("POST", "/odd", b"bad"))
+                assert await broken.closed()
+                good.say(request("POST", "/odd", b"good"))
+                assert (await good.answer()).body == b"good"
+
+    run(work())
+    assert "cannot be sent" in caplog.text
+
+
+def test_a_slow_body_of_what_is_refused_already_is_told_why() -> None:
+    async def work(client: Client) -> None:
+        client.say(request("POST", "/nothing", b"123")[:-1])
+        assert (await client.answer()).status == 404
+        assert await client.closed()
+
+    with_client(work, app=application(body_seconds=0.05))
+
+
+def test_who_asks_whether_to_send_a_body_behind_another_request_is_told() -> None:
+    async def work(client: Client) -> None:
+        asks = {"expect": "100-continue", "content-length": "3"}
+        client.say(request("POST", "/slow", b"1") + request("POST", "/echo", headers=asks))
+        assert (await client.answer()).body == b"1"
+        assert (await client.answer()).status == 100
+        client.say(b"abc")
+        assert (await client.answer()).body == b"abc"
+
+    with_client(work)
+
+
+def test_empty_lines_keep_no_connection_open() -> None:
+    async def work(client: Client) -> None:
+        for _ in range(100):
+            client.say(b"\r\n")
+            await asyncio.sleep(0.02)
+            if client.reader.at_eof():
+                return
+        pytest.fail("it is still open")
+
+    with_client(work, app=application(head_seconds=0.2))
+
+
+def test_a_burst_is_let_in_while_the_server_has_nothing_else_to_do() -> None:
+    async def work() -> None:
+        async with served(application()) as server:
+            clients = [await server.connect() for _ in range(60)]
+            await asyncio.sleep(0.1)
+            for one in clients:
+                one.say(request("POST", "/echo", b"1"))
+            assert [(await one.answer()).status for one in clients] == [200] * 60
 
     run(work())

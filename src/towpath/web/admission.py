@@ -91,6 +91,7 @@ class Admission:
         self._queue.append(one)
         if not self._called:
             self._called = True
+            self._begun = perf_counter()
             asyncio.get_running_loop().call_soon(self._next_turn)
         elif len(self._queue) >= MOST_TOGETHER and not self._closed:
             self._go_on()

@@ -147,7 +147,19 @@ def problem(error: Exception) -> Response:
         headers = (("www-authenticate", "Bearer"),)
     if status == FAULT:
         headers = (("retry-after", str(RETRY_SECONDS)),)
-    return Response(to_json(body), status=status, media_type=MEDIA_TYPE, headers=headers)
+    try:
+        written = to_json(body)
+    except (TypeError, ValueError, NotImplementedError, msgspec.MsgspecError) as unwritten:
+        logger.error("a problem's facts cannot be shown: %s", unwritten)  # noqa: TRY400 - it says all
+        body.data = {}
+        body.detail, body.hint = _shown(body.detail), _shown(body.hint)
+        written = to_json(body)
+    return Response(written, status=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _shown(text: str) -> str:
+    """Return a text that can be written in UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 def too_large(limit: int) -> TooLarge:

@@ -72,4 +72,8 @@ class Threads:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(end, found)
 
-        self._pool.submit(begin)
+        try:
+            self._pool.submit(begin)
+        except BaseException:
+            self.running -= 1
+            raise

@@ -222,8 +222,11 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
         command, cwd=folder, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        assert "serving features at" in line, line + process.stderr.read()
+        told = ""
+        while "serving features at" not in (line := process.stderr.readline()):
+            assert line, f"the server ended: {told}"
+            # What it logs before it answers, such as a wait for the lake.
+            told += line
         try:
             yield Server(line.split()[-1], process)
         finally:

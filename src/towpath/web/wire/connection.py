@@ -58,13 +58,17 @@ class Connection(asyncio.Protocol):
         self._unread = b""
         self._read: deque[Exchange] = deque()
         self._answering: Exchange | None = None
-        # Whether a request is answered in the call that brings it: one at most.
+        # Whether a request is answered in the call that brings it: one at most; and whether this
+        # connection has a turn to come.
         self._direct = False
+        self._called = False
         # Whether the client reads its answers, whether it is let write, whether it has ended that,
-        # whether the connection ends with the next answer, and whether it has ended.
+        # whether it asks if its body is wanted, whether the connection ends with the next answer,
+        # and whether it has ended.
         self._writable = True
         self._held = False
         self._silent = False
+        self._asks = False
         self._ending = False
         self._left = False
 
@@ -106,8 +110,10 @@ class Connection(asyncio.Protocol):
             return
         self._unread = self._unread + data if self._unread else data
         self._direct = True
-        self._go_on()
-        self._direct = False
+        try:
+            self._go_on()
+        finally:
+            self._direct = False
 
     def eof_received(self) -> bool:
         """Go on while a client, which writes no more, waits for an answer."""
@@ -124,8 +130,10 @@ class Connection(asyncio.Protocol):
         self._writable = True
         if self._left:
             self._allow(LINGER_SECONDS)
-        else:
-            self._go_on()
+            return
+        self._go_on()
+        if self._transport is not None and self.idle:
+            self._rest(self._transport)
 
     def on_head(self) -> None:
         """Give the client time for the head of its request."""
@@ -134,9 +142,9 @@ class Connection(asyncio.Protocol):
     def on_body_due(self, exchange: Exchange, *, asks: bool) -> None:
         """Give the client time for the body of its request."""
         self._allow(self.app.limits.body_seconds)
-        first = not (self._answering or self._read)
-        if asks and first and isinstance(exchange.call, Call) and self._transport:
-            self._transport.write(CONTINUE)
+        self._asks = asks and isinstance(exchange.call, Call)
+        if self._asks and not (self._answering or self._read) and self._transport:
+            self._encourage(self._transport)
 
     def on_request(self, exchange: Exchange) -> None:
         """Answer at once, or wait for a turn."""
@@ -159,7 +167,7 @@ class Connection(asyncio.Protocol):
             self._leave(transport)
         elif self._read or self._unread:
             # Not at once: others have their turn, and calls would be within calls.
-            asyncio.get_running_loop().call_soon(self._go_on)
+            self._call_soon()
         else:
             self._rest(transport)
 
@@ -170,20 +178,24 @@ class Connection(asyncio.Protocol):
             return
         if self._answering or self._read or self._unread:
             return
-        if self._reader.exchange is None:
+        exchange = self._reader.exchange
+        if exchange is None:
             self.abort()
             return
-        seconds = self.app.limits.body_seconds
-        message = f"The body did not arrive within {seconds:g} s."
+        refusal = exchange.call
+        if isinstance(refusal, Call):
+            seconds = self.app.limits.body_seconds
+            message = f"The body did not arrive within {seconds:g} s."
+            refusal = problem(Busy(message, hint="Send the request again."))
         self._direct = True
-        self._reader.refuse(problem(Busy(message, hint="Send the request again.")))
+        self._reader.refuse(refusal)
         self._direct = False
 
     def end(self) -> None:
         """Close once what is under way is answered."""
         self._ending = True
-        if self.idle and self._transport is not None:
-            self._transport.close()
+        if self.idle and not self._left and self._transport is not None:
+            self._close(self._transport)
 
     def abort(self) -> None:
         """Close at once."""
@@ -205,9 +217,20 @@ class Connection(asyncio.Protocol):
                 self._held = True
                 transport.pause_reading()
             if self._answering is None and self._writable:
-                asyncio.get_running_loop().call_soon(self._go_on)
-        elif self._answering is None:
+                self._call_soon()
+        elif self._answering is None and self._held:
             self._rest(transport)
+
+    def _call_soon(self) -> None:
+        """Go on when others have had their turn."""
+        if not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Go on."""
+        self._called = False
+        self._go_on()
 
     def _next(self) -> None:
         """Answer the next of the requests that were read, if it is its turn."""
@@ -228,11 +251,27 @@ class Connection(asyncio.Protocol):
             # The time in which it was not let write is not its own.
             if reader.in_head or reader.exchange:
                 self._allow(limits.head_seconds if reader.in_head else limits.body_seconds)
+        if self._asks:
+            self._encourage(transport)
         if self.idle or self._silent:
             self.since = monotonic()
             self._allow(limits.idle_seconds)
             if self._ending:
-                transport.close()
+                self._close(transport)
+
+    def _encourage(self, transport: asyncio.Transport) -> None:
+        """Tell a client that its body is wanted."""
+        self._asks = False
+        if self._reader.exchange is not None:
+            transport.write(CONTINUE)
+            self._allow(self.app.limits.body_seconds)
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Close a connection without a request; what was just sent may still be on its way."""
+        if transport.get_write_buffer_size() or monotonic() - self.since < LINGER_SECONDS:
+            self._leave(transport)
+        else:
+            transport.close()
 
     def _leave(self, transport: asyncio.Transport) -> None:
         """Close, but let a client end what it still writes: it would not see the answer else."""
@@ -242,8 +281,8 @@ class Connection(asyncio.Protocol):
         self._reader.close()
         if self._silent:
             transport.close()
-            return
-        transport.write_eof()
+        else:
+            transport.write_eof()
         self._allow(READ_SECONDS if transport.get_write_buffer_size() else LINGER_SECONDS)
 
     def _allow(self, seconds: float) -> None:

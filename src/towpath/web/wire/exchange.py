@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,6 +10,9 @@ if TYPE_CHECKING:
     from towpath.web.app import App
     from towpath.web.message import Response
     from towpath.web.route import Call
+
+
+logger = logging.getLogger(__name__)
 
 
 class Owner(Protocol):
@@ -31,6 +35,10 @@ class Owner(Protocol):
 
     def on_request(self, exchange: Exchange) -> None:
         """A whole request is there."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
         ...
 
     def send(self, exchange: Exchange, response: Response) -> None:
@@ -96,6 +104,10 @@ class Exchange:
         self.call = response
 
     def reply(self, response: Response) -> None:
-        """Count the answer and send it."""
-        self._owner.app.count(self.path, response, monotonic() - self._begun)
-        self._owner.send(self, response)
+        """Count the answer and send it; one that cannot be sent costs its own connection alone."""
+        try:
+            self._owner.app.count(self.path, response, monotonic() - self._begun)
+            self._owner.send(self, response)
+        except Exception:
+            logger.exception("an answer to %s cannot be sent", self.path)
+            self._owner.abort()
