@@ -251,7 +251,7 @@ def test_what_a_client_said_is_forgotten_when_it_goes() -> None:
                 one.writer.transport.abort()
             gone.clear()
             await asyncio.sleep(0.05)
-            held = [one for one in gc.get_objects() if isinstance(one, Exchange)]
+            held = [one for one in gc.get_objects() if type(one) is Exchange]
             assert held == []
 
     try:
