@@ -53,6 +53,12 @@ class Lookup:
         views: the views it names.
         datasets: the spine and the views' sources.
 
+    Attributes:
+        feature_set: as given.
+        schema: dtype of each feature by name.
+        definition: version of the definition.
+        plain: reads a few rows by a shorter way; None where features take more.
+
     Raises:
         Invalid: the definition does not fit the views and datasets.
     """
@@ -89,7 +95,7 @@ class Lookup:
         self._chained = {name for one in feature_set.derived for name in one.inputs}
         self._decode = msgspec.msgpack.Decoder(list[object]).decode
         self._spine_columns = spine_columns(self._spine)
-        self._plain = self.plain()
+        self.plain = self._plain_rows()
         warm()
 
     @property
@@ -147,8 +153,8 @@ class Lookup:
             NotFound: a view was never materialised.
             Conflict: a view was materialised by another release.
         """
-        if self._plain is not None and len(rows) == 1:
-            values = self._plain.values(rows[0], at)
+        if self.plain is not None and len(rows) == 1:
+            values = self.plain.values(rows[0], at)
             if values is not None:
                 return [values]
         return _rows(self.columns_by_rows(rows, at))
@@ -210,7 +216,7 @@ class Lookup:
         cells[self.feature_set.at] = [at] * views.rows
         return self._complete(cells, views)
 
-    def plain(self) -> PlainRows | None:
+    def _plain_rows(self) -> PlainRows | None:
         """Return what reads a few rows by a shorter way; None where features take more."""
         if self.feature_set.derived or self.feature_set.columns or not self._plans:
             return None

@@ -59,12 +59,7 @@ class PlainRows:
         keys = [
             [encode_key([row[name][0] for name in names]) for row in rows] for names in self._keys
         ]
-        distinct = [Distinct(one, one, None) for one in keys]
-        readings = self._reader.readings(distinct, at)
-        columns = [
-            plain.keys(reading) for (plain, _), reading in zip(self._views, readings, strict=True)
-        ]
-        return [None if None in row else row for row in zip(*columns, strict=True)]
+        return [None if None in row else row for row in zip(*self._columns(keys, at), strict=True)]
 
     def values(self, row: Mapping[str, object], at: int) -> list[object] | None:
         """Return all features of a row in the order of the views; None if it is no usual one.
@@ -75,7 +70,7 @@ class PlainRows:
         """
         if not self._dtypes.keys() >= row.keys():
             return None
-        distinct: list[Distinct] = []
+        keys: list[list[bytes]] = []
         for columns in self._typed:
             key: list[object] = []
             for name, kind in columns:
@@ -83,13 +78,17 @@ class PlainRows:
                 if type(value) is not kind:
                     return None
                 key.append(value)
-            encoded = [encode_key(key)]
-            distinct.append(Distinct(encoded, encoded, None))
+            keys.append([encode_key(key)])
         values: list[object] = []
-        readings = self._reader.readings(distinct, at)
-        for (plain, _), reading in zip(self._views, readings, strict=True):
-            found = plain.keys(reading)[0]
+        for (plain, _), (found,) in zip(self._views, self._columns(keys, at), strict=True):
             if found is None:
                 return None
             values += plain.values(found)
         return values
+
+    def _columns(self, keys: Sequence[Sequence[bytes]], at: int) -> list[list[PlainKey | None]]:
+        """Return what is found in each view of the keys of its kind."""
+        readings = self._reader.readings([Distinct(one, one, None) for one in keys], at)
+        return [
+            plain.keys(reading) for (plain, _), reading in zip(self._views, readings, strict=True)
+        ]

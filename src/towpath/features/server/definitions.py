@@ -71,7 +71,7 @@ def asked_set(known: Definitions, name: str) -> Asked:
         key=tuple(spine.column(one).replace(nullable=False) for one in spine.key),
         row=tuple(spine.column(one) for one in lookup.needed),
         version=lookup.definition,
-        plain=lookup.plain(),
+        plain=lookup.plain,
     )
 
 
@@ -110,7 +110,7 @@ def asked_views(known: Definitions, names: tuple[str, ...]) -> Asked:
         views=names,
         key=(),
         row=tuple(keys.values()),
-        plain=lookup.plain(),
+        plain=lookup.plain,
     )
 
 

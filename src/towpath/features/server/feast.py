@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 # So many different questions are remembered; a client asks a few.
 PLANS = 1024
-NAMES_LENGTH = 4096
 HINT = "Name features as view:feature, or a feature_service."
 
 
@@ -154,10 +153,17 @@ class FeastReads:
             body = self._decode(request.body)
         except RecursionError:
             raise Malformed("The body is nested too deeply.", hint=HINT) from None
-        plan = self._plan(body)
+        kind = (body.feature_service, body.features, body.full_feature_names, tuple(body.entities))
+        known = self._plans.get(kind)
+        plan = known or self._made(body)
         needed = plan.asked.key if plan.by_key else plan.asked.row
-        known = () if plan.by_key else self._spine_names(body)
-        given = checked_columns(body.entities, needed, known=known)
+        others = () if plan.by_key else self._spine_names(body)
+        given = checked_columns(body.entities, needed, known=others)
+        if known is None:
+            # Not before its names are known to be those of a definition: others have any length.
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            self._plans[kind] = plan
         entities = {name: given.get(name, values) for name, values in body.entities.items()}
         return plan, Question(entities, given)
 
@@ -165,20 +171,6 @@ class FeastReads:
         """Return the names that a row may have beside those that are needed."""
         chosen = self._known.feature_sets.get(body.feature_service or "")
         return self._known.datasets[chosen.spine].names if chosen else ()
-
-    def _plan(self, body: OnlineRequest) -> Plan:
-        """Return the plan of a question, made when it is first asked."""
-        names = tuple(body.entities)
-        question = (body.feature_service, body.features, body.full_feature_names, names)
-        plan = self._plans.get(question)
-        if plan is None:
-            if sum(map(len, names)) > NAMES_LENGTH:
-                # Not to be remembered: no such names are in a definition.
-                return self._made(body)
-            if len(self._plans) >= PLANS:
-                self._plans.clear()
-            plan = self._plans[question] = self._made(body)
-        return plan
 
     def _made(self, body: OnlineRequest) -> Plan:
         """Find what answers a question."""

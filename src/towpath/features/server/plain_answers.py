@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from towpath.features.server.encode import STATUS
 from towpath.features.server.instant_text import NEVER, instant_text
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from towpath.features.plain_rows import PlainRows, Row
     from towpath.features.server.source import Feature, Given
 
-KEY = f'{{"values":%s,"statuses":["PRESENT"],"event_timestamps":[{NEVER.decode()}]}}'
-VALUE = '{"values":[%r],"statuses":["PRESENT"],"event_timestamps":["@"]}'
-NULL = '{"values":[null],"statuses":["NULL_VALUE"],"event_timestamps":["@"]}'
+PRESENT, *_, NULL_VALUE = (one.decode() for one in STATUS)
+KEY = f'{{"values":%s,"statuses":[{PRESENT}],"event_timestamps":[{NEVER.decode()}]}}'
+VALUE = f'{{"values":[%r],"statuses":[{PRESENT}],"event_timestamps":["@"]}}'
+NULL = f'{{"values":[null],"statuses":[{NULL_VALUE}],"event_timestamps":["@"]}}'
 # What stands for the time of a view's newest event; no number is written with it.
 MOMENT = "@"
 

@@ -62,14 +62,17 @@ class Reads:
                     there = there[(known.status != NOT_FOUND) & (known.status != DEFAULT)]
                     defaults = np.count_nonzero(known.status == DEFAULT)
                     self._default.add((name,), int(defaults))
-                self._rows.add((name,), columns.rows)
-                self._found.add((name,), there.size)
-                self._age.add((name,), int(np.sum(at - there)) / MICROSECONDS)
+                age = int(np.sum(at - there))
+                self._note(name, columns.rows, found=there.size, age=age)
 
     def note_found(self, views: Sequence[str], newest: Sequence[int], at: int) -> None:
         """Look at an answer about one row, that has events in every view."""
         with self._guard:
             for name, moment in zip(views, newest, strict=True):
-                self._rows.add((name,))
-                self._found.add((name,))
-                self._age.add((name,), (at - moment) / MICROSECONDS)
+                self._note(name, 1, found=1, age=at - moment)
+
+    def _note(self, view: str, rows: int, *, found: int, age: int) -> None:
+        """Count rows of a view, and those of them that have events, of so many microseconds."""
+        self._rows.add((view,), rows)
+        self._found.add((view,), found)
+        self._age.add((view,), age / MICROSECONDS)
