@@ -5,16 +5,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
+import granian_serving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,20 +29,5 @@ async def answer(
         await send({"type": "http.response.body", "body": BODY})
 
 
-async def main(port: int) -> None:
-    server = Server(
-        answer,
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_level=LogLevels.error,
-    )
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, server.signal_handler_interrupt)
-    await server.serve()
-
-
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[2])))
+    granian_serving.run(answer, int(sys.argv[2]))

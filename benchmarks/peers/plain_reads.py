@@ -7,20 +7,15 @@ by ``driver_id``, which it brings into FOLDER first.
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import granian_serving
 import lmdb
 import msgspec
 import numpy as np
 import pyarrow.parquet as pq
-import uvloop
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -97,20 +92,6 @@ def application(reads: Reads) -> Callable[..., Awaitable[None]]:
     return answer
 
 
-async def main(parquet: str, folder: str, port: int) -> None:
-    server = Server(
-        application(Reads(fill(parquet, Path(folder)))),
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_level=LogLevels.error,
-    )
-    for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, server.signal_handler_interrupt)
-    await server.serve()
-
-
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    reads = Reads(fill(sys.argv[1], Path(sys.argv[2])))
+    granian_serving.run(application(reads), int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""Asks by key over several connections until the server is gone: ``python load.py URL OUT KEYS``.
+"""Asks by key until the server is gone: ``python -m tests.faults.load URL OUT KEYS``.
 
 The id of each answer is written to OUT as soon as it is here.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from itertools import count
+
+from tests.faults.crowd import CONNECTIONS, crowd
 
 from towpath.core.errors import Unavailable
 from towpath.serving.client import Client
 
-CONNECTIONS = 4
 FIRST_KEY = 1000
 
 
@@ -31,15 +31,7 @@ def ask(url: str, out: int, keys: int, start: int) -> None:
 
 
 def main(url: str, path: str, keys: str) -> None:
-    out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-    threads = [
-        threading.Thread(target=ask, args=(url, out, int(keys), start))
-        for start in range(CONNECTIONS)
-    ]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    crowd(lambda out, start: ask(url, out, int(keys), start), path)
 
 
 if __name__ == "__main__":

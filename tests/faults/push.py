@@ -7,15 +7,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.faults.command import moments
-from tests.faults.fault import BUILD, Fault, Trial, summed
+from tests.faults.fault import BUILD, ROOT, Fault, Trial, summed
 from tests.features.server.taxi import Server, make_project, serving, towpath
 
 from towpath.workspace import Workspace
 
-LOAD = Path(__file__).with_name("push_load.py")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LEAST, MORE = 0.3, 1.5
 WAIT_SECONDS = 60.0
 ROWS, ASKED = 5, 500
@@ -55,7 +57,8 @@ def inject(trials: int, *, seed: int) -> list[Fault]:
 
 def loaded(server: Server, out: Path, *, first: int, seconds: float) -> list[int]:
     """Push to a server until it is killed; return the drivers of the acknowledged pushes."""
-    load = subprocess.Popen([sys.executable, str(LOAD), server.url, str(out), str(first)])
+    command = [sys.executable, "-m", "tests.faults.push_load", server.url, str(out), str(first)]
+    load = subprocess.Popen(command, cwd=ROOT)
     deadline = time.monotonic() + WAIT_SECONDS
     while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Pushes and reads until the server is gone: ``python push_load.py URL OUT FIRST``.
+"""Pushes and reads until the server is gone: ``python -m tests.faults.push_load URL OUT FIRST``.
 
 Each push has the rides of a driver of its own, from FIRST on, some of them twice; the driver is
 written to OUT as soon as the push is acknowledged.
@@ -10,12 +10,12 @@ import http.client
 import json
 import os
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from urllib.parse import urlsplit
 
-CONNECTIONS = 4
+from tests.faults.crowd import CONNECTIONS, crowd
+
 ROWS = 5
 JSON = {"content-type": "application/json"}
 
@@ -64,16 +64,8 @@ def posted(connection: http.client.HTTPConnection, path: str, body: object) -> i
 
 
 def main(url: str, path: str, first: str) -> None:
-    out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     address = urlsplit(url).netloc
-    threads = [
-        threading.Thread(target=ask, args=(address, out, int(first), start))
-        for start in range(CONNECTIONS)
-    ]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    crowd(lambda out, start: ask(address, out, int(first), start), path)
 
 
 if __name__ == "__main__":

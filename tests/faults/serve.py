@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.faults.command import TOWPATH, begin, kill_group, moments, towpath
-from tests.faults.fault import BUILD, Fault, Trial, summed
+from tests.faults.fault import BUILD, ROOT, Fault, Trial, summed
 from tests.faults.shop import ORDERS, start_shop
 
 from towpath.lake.system import PREDICTIONS
 from towpath.serving.client import Client
 from towpath.workspace import Workspace
 
-LOAD = Path(__file__).with_name("load.py")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ENDPOINT = "returned"
 READY_SECONDS = 60.0
 # The load runs at least so long before the kill, at most so much longer.
@@ -53,7 +55,8 @@ def serve_and_kill(root: Path, moment: float, out: Path) -> tuple[list[str], flo
         with Client(url) as client:
             client.predict(ENDPOINT, keys=[{"order_id": 1000}])
         ready = time.perf_counter() - started
-        load = subprocess.Popen([sys.executable, str(LOAD), url, str(out), str(ORDERS)])
+        command = [sys.executable, "-m", "tests.faults.load", url, str(out), str(ORDERS)]
+        load = subprocess.Popen(command, cwd=ROOT)
         while not out.exists() or not out.stat().st_size:
             time.sleep(0.01)
         time.sleep(moment)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tests.faults.preloaded import Outcome, Request
 
+from towpath.core.closing import Closing
 from towpath.core.record import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
 SCRIPT = Path(__file__).with_name("preloaded.py")
 
 
-class StepProcess:
+class StepProcess(Closing):
     """Runs steps one after the other, each in a child of one preloaded process."""
 
     def __init__(self) -> None:
@@ -63,15 +63,7 @@ class StepProcess:
         self._process.stdin.flush()
         return from_json(self._process.stdout.readline(), Outcome)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
