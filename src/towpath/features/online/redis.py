@@ -32,6 +32,7 @@ from towpath.features.online.change import (
 )
 from towpath.features.online.group_commit import GroupCommits
 from towpath.features.online.redis_client import explained, open_client
+from towpath.features.online.redis_question import about_name, keys_start
 from towpath.features.online.redis_read import RedisReader
 from towpath.features.online.redis_scripts import SCRIPTS
 from towpath.features.online.server_url import read_server_url
@@ -235,7 +236,7 @@ class RedisStore:
         return _bytes(connection.hget(self._about(area), "meta"))
 
     def _about(self, area: str) -> bytes:
-        return self._prefix + b"area:" + area.encode()
+        return about_name(self._prefix, area)
 
     def _leftover(self, area: str) -> bytes:
         return self._prefix + b"leftover:" + area.encode()
@@ -244,7 +245,7 @@ class RedisStore:
         return self._prefix + b"condemned:" + area.encode()
 
     def _hash(self, generation: bytes, key: bytes) -> bytes:
-        return self._prefix + generation + b":" + key
+        return keys_start(self._prefix, generation) + key
 
     def _run(self, name: str, connection: redis.Redis, area: str, *words: bytes) -> Any:  # noqa: ANN401 - it depends on the script
         """Run a script on an area."""

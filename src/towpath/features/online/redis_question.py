@@ -20,6 +20,26 @@ KEYS_AT_ONCE = 256
 ROOT = b"\r\n$0\r\n\r\n"
 
 
+def about_name(prefix: bytes, area: str) -> bytes:
+    """Return the name of the hash that says what an area has.
+
+    Example:
+        >>> about_name(b"towpath:", "car@1f")
+        b'towpath:area:car@1f'
+    """
+    return prefix + b"area:" + area.encode()
+
+
+def keys_start(prefix: bytes, generation: bytes) -> bytes:
+    """Return what the names of a generation's keys begin with.
+
+    Example:
+        >>> keys_start(b"towpath:", b"1f") + b"car"
+        b'towpath:1f:car'
+    """
+    return prefix + generation + b":"
+
+
 class Generation(dict[int, bytes]):
     r"""A generation that was in place: what goes before a key of each length, to read its root.
 
@@ -63,7 +83,7 @@ class Area:
     __slots__ = ("ask_generation", "ask_text", "name", "prefix", "seen")
 
     def __init__(self, prefix: bytes, name: str) -> None:
-        about = prefix + b"area:" + name.encode()
+        about = about_name(prefix, name)
         self.name = name
         self.prefix = prefix
         self.ask_text: Commands = (command(b"HGET", about, b"meta"), 1)
@@ -72,7 +92,7 @@ class Area:
 
     def see(self, name: bytes) -> None:
         """Remember a generation that is in place."""
-        self.seen = Generation(name, self.prefix + name + b":")
+        self.seen = Generation(name, keys_start(self.prefix, name))
 
 
 class Question:
